@@ -1,0 +1,35 @@
+"""One exception tree. Each message says what was wrong, where (field path or object), and what to do."""
+
+from __future__ import annotations
+
+
+class SimulationError(Exception):
+    """Root of everything this product raises on purpose."""
+
+
+class SettingsError(SimulationError):
+    """A setting is missing or malformed. Ends the process at start with this one line."""
+
+
+class PortalsError(SimulationError):
+    """The portals file can't be used. At start it ends the process; on reload the old portals stay in force."""
+
+
+class SpecError(SimulationError):
+    """A Simulation's spec can't be carried out. `field` is its path, such as `spec.endTime`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class LedgerUnavailableError(SimulationError):
+    """Postgres can't be reached or refused the connection. Waiting and trying again is right."""
+
+
+class QueueUnavailableError(SimulationError):
+    """Redis can't be reached or refused the command. Waiting and trying again is right."""
+
+
+class SchemaOutdatedError(SimulationError):
+    """The database's schema is older than this build needs: run simulation-migrate."""

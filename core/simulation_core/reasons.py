@@ -1,0 +1,54 @@
+"""Why something waits, failed or is as it is: the closed set of condition reasons and Event reasons. The docs are generated from this table."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Reason(enum.StrEnum):
+    """A reason as it appears in conditions, Events and metrics; `meaning` is the sentence the documentation prints."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Reason:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # how a run goes
+    ACCEPTED = "Accepted", "The spec was taken as it stands; from now on it is frozen."
+    PLANNING = "Planning", "Due times are being computed and stored."
+    QUEUED = "Queued", "Planned; the first record is not due yet."
+    RUNNING = "Running", "Records are being delivered at their planned moments."
+    SUSPENDED = "Suspended", "spec.suspend is true: nothing new is claimed."
+    DRAINING = "Draining", "Suspended or cancelled, and deliveries already claimed are being finished."
+    COMPLETED = "Completed", "Every record was processed and the failure policy is met."
+    CANCELLED = "Cancelled", "spec.cancel is true: the run has ended for good."
+    FAILURE_POLICY_EXCEEDED = "FailurePolicyExceeded", "More records failed than spec.failurePolicy.maxFailedPercent allows."
+    # why a run can't start
+    WINDOW_PASSED = "WindowPassed", "endTime was already past when the Simulation was accepted."
+    SPEC_INVALID = "SpecInvalid", "The spec can't be carried out; the message names the field and the remedy."
+    USER_UNKNOWN = "UserUnknown", "spec.userId is not in the installation's users table."
+    # what a run waits for
+    PORTAL_UNKNOWN = "PortalUnknown", "spec.portal is not among the portals the administrator configured."
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed", "The portal doesn't allow Simulations from this namespace."
+    TOO_MANY_RECORDS = "TooManyRecords", "The portal's maxRecordsPerSimulation is smaller than spec.totalRecords."
+    DATABASE_UNAVAILABLE = "DatabaseUnavailable", "Postgres can't be reached; work goes on by itself when it is back."
+    QUEUE_UNAVAILABLE = "QueueUnavailable", "Redis can't be reached; what is due is offered again when it is back."
+    QUEUE_POLICY_UNSAFE = "QueuePolicyUnsafe", "Redis may evict jobs: set maxmemory-policy to noeviction."
+    PORTAL_UNAVAILABLE = "PortalUnavailable", "HubSpot doesn't answer or answers with server errors; deliveries are repeated."
+    PORTAL_THROTTLED = "PortalThrottled", "HubSpot's ten-second limit is reached; deliveries wait for the next window."
+    DAILY_LIMIT_REACHED = "DailyLimitReached", "HubSpot's daily limit is reached; deliveries wait for the account's midnight."
+    CIRCUIT_OPEN = "CircuitOpen", "HubSpot failed repeatedly; calls are held back before the next probe."
+    CREDENTIAL_REJECTED = "CredentialRejected", "HubSpot refused the portal's token: replace it in its Secret."
+    SCOPE_MISSING = "ScopeMissing", "The portal's token lacks a scope that the message names."
+    ACCOUNT_TYPE_REFUSED = "AccountTypeRefused", "The account is not a test account and the portal doesn't set allowProduction."
+    # what a record may fail with, and Events about records
+    RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
+    RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."
+    WORKER_DIED = "WorkerDied", "Three workers died delivering this batch alone; it was set aside."
+    RETRIES_EXHAUSTED = "RetriesExhausted", "A record's retries.limit was reached."
+    RECORD_REJECTED = "RecordRejected", "HubSpot rejected the record itself; repeating wouldn't help."
+    # feasibility
+    WITHIN_LIMITS = "WithinLimits", "The plan fits HubSpot's limits."

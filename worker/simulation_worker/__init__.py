@@ -1,0 +1,4 @@
+"""The RQ worker: takes a batch, makes its content, delivers it to HubSpot and records each record's outcome in the ledger.
+
+May not live here: Kubernetes. HubSpot is known only below crm/, Faker and language models only below content/.
+"""
