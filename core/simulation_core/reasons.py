@@ -1,8 +1,9 @@
-"""Why something waits, failed or is as it is: the closed set of condition reasons and Event reasons. The docs are generated from this table."""
+"""Why something waits, failed or is as it is: the closed set of reasons in conditions and Events. The docs are generated from it."""
 
 from __future__ import annotations
 
 import enum
+from typing import Self
 
 
 class Reason(enum.StrEnum):
@@ -10,7 +11,7 @@ class Reason(enum.StrEnum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> Reason:
+    def __new__(cls, value: str, meaning: str) -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

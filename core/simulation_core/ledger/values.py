@@ -1,4 +1,4 @@
-"""What the ledger's questions take and give: frozen values, times as integer milliseconds since the epoch (UTC) unless the name says offset."""
+"""What the ledger's questions take and give: frozen values. Times are integer milliseconds since the epoch, in UTC."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Status(enum.StrEnum):
 
 
 class RunState(enum.StrEnum):
-    """`simulation_control.run_state`: what is wanted. Claims and renewals hold it FOR SHARE, so a change waits for them and stops the next."""
+    """`simulation_control.run_state`: what is wanted. Claims and renewals hold it FOR SHARE: a change waits for them."""
 
     RUNNING = "RUNNING"
     SUSPENDED = "SUSPENDED"
