@@ -1,0 +1,152 @@
+"""The rules of a spec that need more than one field, in the order they are judged; each equals a CEL rule of crds/simulation.yaml.
+
+The second half says what this version doesn't do yet. A rule there is removed, here and in the CRD, with the issue that implements it:
+rules are only ever loosened, because an object that breaks a newer rule could no longer be suspended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+if TYPE_CHECKING:
+    from simulation_core.spec import Spec
+
+
+@dataclass(frozen=True)
+class Rule:
+    field: str
+    broken: Callable[[Spec], bool]
+    message: str
+
+
+def first_broken_rule(spec: Spec) -> Rule | None:
+    return next((rule for rule in (*ALWAYS, *NOT_IN_THIS_VERSION) if rule.broken(spec)), None)
+
+
+def _member_without_method(member: str, method: str) -> Rule:
+    attribute = "".join("_" + letter.lower() if letter.isupper() else letter for letter in member)
+    return Rule(
+        f"spec.distribution.{member}",
+        lambda spec: getattr(spec.distribution, attribute) is not None and spec.distribution.method != method,
+        f"belongs to method {method}: remove it, or set method: {method}",
+    )
+
+
+def _more_records_than_milliseconds(spec: Spec) -> bool:
+    if spec.end_time is not None and spec.start_time is not None:
+        return spec.total_records > (spec.end_time - spec.start_time).total_seconds() * 1000
+    return spec.duration_seconds is not None and spec.total_records > spec.duration_seconds * 1000
+
+
+def _time_zone_unknown(spec: Spec) -> bool:
+    name = spec.distribution.time_zone
+    if name == "UTC":  # needs no time zone database
+        return False
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return True
+    return False
+
+
+ALWAYS = (
+    Rule(
+        "spec.endTime",
+        lambda spec: (spec.end_time is None) == (spec.duration_seconds is None),
+        "set exactly one of endTime and durationSeconds",
+    ),
+    Rule(
+        "spec.endTime",
+        lambda spec: spec.start_time is not None and spec.end_time is not None and spec.end_time <= spec.start_time,
+        "must be after startTime: move one of them",
+    ),
+    Rule(
+        "spec.totalRecords",
+        _more_records_than_milliseconds,
+        "more records than milliseconds in the window: lower totalRecords, or lengthen the window",
+    ),
+    Rule(
+        "spec.distribution.timeZone",
+        _time_zone_unknown,
+        "is not a time zone this installation knows: use an IANA name such as Europe/Berlin",
+    ),
+    _member_without_method("bellCurve", "BellCurve"),
+    _member_without_method("frontLoaded", "FrontLoaded"),
+    _member_without_method("backLoaded", "BackLoaded"),
+    _member_without_method("bursts", "Bursts"),
+    _member_without_method("trickle", "Trickle"),
+    _member_without_method("dailySpike", "DailySpike"),
+    _member_without_method("weekendSurge", "WeekendSurge"),
+    _member_without_method("custom", "Custom"),
+    Rule(
+        "spec.distribution.custom",
+        lambda spec: spec.distribution.method == "Custom" and spec.distribution.custom is None,
+        "method Custom needs distribution.custom.points: add at least two",
+    ),
+    Rule(
+        "spec.distribution.workingTime.endHour",
+        lambda spec: (time := spec.distribution.working_time) is not None and time.end_hour <= time.start_hour,
+        "must be after startHour: raise endHour or lower startHour",
+    ),
+    Rule(
+        "spec.records.contactsPerCompany",
+        lambda spec: spec.records.contacts_per_company.min > spec.records.contacts_per_company.max,
+        "min must not exceed max: lower min or raise max",
+    ),
+)
+
+NOT_IN_THIS_VERSION = (
+    Rule(
+        "spec.distribution.method",
+        lambda spec: spec.distribution.method not in ("Linear", "BellCurve"),
+        "not in this version: use Linear or BellCurve",
+    ),
+    Rule(
+        "spec.distribution.workingTime",
+        lambda spec: spec.distribution.working_time is not None,
+        "not in this version: remove workingTime",
+    ),
+    Rule(
+        "spec.content.source",
+        lambda spec: spec.content.source == "OpenAI",
+        "OpenAI is not in this version: use Faker",
+    ),
+    Rule(
+        "spec.records.deals.percent",
+        lambda spec: spec.records.deals.percent > 0,
+        "deals are not in this version: set percent to 0",
+    ),
+    Rule(
+        "spec.records.ownerIds",
+        lambda spec: len(spec.records.owner_ids) > 0,
+        "owners are not in this version: remove ownerIds",
+    ),
+    Rule(
+        "spec.records.properties",
+        lambda spec: any((spec.records.properties.companies, spec.records.properties.contacts, spec.records.properties.deals)),
+        "properties of your own are not in this version: remove them",
+    ),
+    Rule(
+        "spec.missedRecords",
+        lambda spec: spec.missed_records != "CatchUp",
+        "Skip and Shift are not in this version: use CatchUp",
+    ),
+    Rule(
+        "spec.failurePolicy.stopEarly",
+        lambda spec: spec.failure_policy.stop_early,
+        "not in this version: set stopEarly to false",
+    ),
+    Rule(
+        "spec.deletionPolicy",
+        lambda spec: spec.deletion_policy == "Archive",
+        "Archive is not in this version: use Retain",
+    ),
+    Rule(
+        "spec.ttlSecondsAfterFinished",
+        lambda spec: spec.ttl_seconds_after_finished is not None,
+        "not in this version: remove it, and delete finished Simulations yourself",
+    ),
+)
