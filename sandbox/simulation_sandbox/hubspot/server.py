@@ -1,0 +1,98 @@
+"""Serving the emulator: in a thread for tests, as a process for the sandbox."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from simulation_sandbox.hubspot.app import create_app
+from simulation_sandbox.hubspot.connection import CuttableProtocol
+from simulation_sandbox.hubspot.gate import World
+from simulation_sandbox.hubspot.limits import Limits
+
+START_SECONDS = 10.0
+GRACE_SECONDS = 3
+
+
+def _server(world: World) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(world=world),
+        http=CuttableProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        backlog=512,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(512)
+    return listener
+
+
+class EmulatorServer:
+    """The emulator in a thread of this process. Stopped and started again it keeps its port and its state."""
+
+    def __init__(self, port: int = 0, *, limits: Limits | None = None, host: str = "127.0.0.1") -> None:
+        self.world = World(limits or Limits())
+        self._host = host
+        self._port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    def start(self) -> Self:
+        """Returns once it answers."""
+        listener = _listen(self._host, self._port)
+        self._port = listener.getsockname()[1]
+        self._server = _server(self.world)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="hubspot-emulator", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError(f"the HubSpot emulator did not start on {self.url} within {START_SECONDS:.0f} s")
+            time.sleep(0.005)
+        return self
+
+    def stop(self) -> None:
+        """Stopping twice is fine. Calls under way get a moment to end."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(GRACE_SECONDS + 5)
+        self._server = self._thread = None
+
+    def clear(self) -> None:
+        """Forgets all objects, accounts, faults and calls: a test starts with an empty CRM."""
+        with self.world.lock:
+            self.world.clear()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def serve(host: str, port: int, limits: Limits | None = None) -> None:
+    """Until SIGTERM or SIGINT, then ends in good order: calls under way are answered."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal once more after its own shutdown; without this the process would end as killed
+        signal.signal(number, lambda *_: None)
+    _server(World(limits or Limits())).run([_listen(host, port)])
