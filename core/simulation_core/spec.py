@@ -208,7 +208,7 @@ class Deals(SpecPart):
     won_percent: Percent = 0
 
 
-PropertyValues = Annotated[dict[str, Any], Field(max_length=50)]  # name → a constant or {choice: [{value, weight}]}
+PropertyValues = Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=50)]  # internal name → constant
 
 
 class Properties(SpecPart):
