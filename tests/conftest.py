@@ -12,15 +12,23 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import kubernetes
 import pytest
 import redis
 
+from simulation_sandbox.assets import find as find_assets
+from simulation_sandbox.controlplane import ControlPlane
 from simulation_sandbox.errors import PartUnavailableError
 from simulation_sandbox.postgres import Postgres, Tuning
 from simulation_sandbox.valkey import Valkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kubernetes.client import ApiClient
+
+    from simulation_sandbox.assets import Assets
+    from simulation_sandbox.hubspot.server import EmulatorServer
 
 MIGRATED = "migrated_template"
 
@@ -94,3 +102,55 @@ def redis_url(redis_server: Valkey) -> str:
     client.flushall()
     client.close()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def assets() -> Assets:
+    """The control plane's programs, built by `make setup`."""
+    try:
+        return find_assets()
+    except PartUnavailableError as error:
+        unavailable(error)
+        raise
+
+
+@pytest.fixture(scope="session")
+def control_plane_server(session_folder: Path, assets: Assets) -> Iterator[ControlPlane]:
+    server = ControlPlane(session_folder / "control-plane", assets, durable=False)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def control_plane(control_plane_server: ControlPlane) -> Path:
+    """The administrator's kubeconfig of a cluster with nothing in it."""
+    return control_plane_server.kubeconfig
+
+
+@pytest.fixture
+def kube(control_plane: Path) -> Iterator[ApiClient]:
+    """The administrator's API client."""
+    with kubernetes.config.new_client_from_config(str(control_plane)) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace(kube: ApiClient) -> Iterator[str]:
+    """A new namespace, deleted afterwards (not waited for)."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    core = kubernetes.client.CoreV1Api(kube)
+    core.create_namespace({"metadata": {"name": name}})
+    yield name
+    core.delete_namespace(name)
+
+
+@pytest.fixture
+def hubspot() -> Iterator[EmulatorServer]:
+    """A HubSpot with nothing in it."""
+    from simulation_sandbox.hubspot.server import EmulatorServer
+
+    server = EmulatorServer()
+    server.start()
+    yield server
+    server.stop()

@@ -35,6 +35,8 @@ class Tuning:
 
     def arguments(self) -> list[str]:
         settings = {
+            "timezone": "UTC",
+            "log_timezone": "UTC",
             "max_connections": self.max_connections,
             "shared_buffers": self.shared_buffers,
             "fsync": "on" if self.durable else "off",
@@ -105,7 +107,7 @@ class Postgres:
         """Ends the connections to it as well."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _execute(self, statement: sql.Composable) -> None:
+    def _execute(self, statement: sql.Composed) -> None:
         with self._connect("postgres") as connection:
             connection.execute(statement)
 
@@ -145,8 +147,8 @@ class Postgres:
 
     def _start_server(self, programs: Path) -> bool:
         """False: not this time, try again (the shared memory of a killed predecessor goes when its last child ended)."""
-        command = [programs / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
-        child = self.child = self._spawn([*command, "-c", "timezone=UTC", "-c", "log_timezone=UTC", *self._tuning.arguments()], "postgres")
+        command: list[str | Path] = [programs / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
+        child = self.child = self._spawn([*command, *self._tuning.arguments()], "postgres")
         try:
             return wait_for(lambda: self._answers(child), what="Postgres to answer", within_seconds=READY_WITHIN_SECONDS)
         except _EndedEarlyError as error:

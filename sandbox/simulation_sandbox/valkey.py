@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
@@ -16,9 +16,6 @@ from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.ports import free_port
 from simulation_sandbox.processes import Child
 from simulation_sandbox.waiting import wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 READY_WITHIN_SECONDS = 15.0
 
@@ -99,6 +96,6 @@ class Valkey:
 
 def find_binary() -> Path:
     try:
-        return get_binary_path()
+        return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
         raise PartUnavailableError(f"Valkey: {error}") from None
