@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel, to_snake
 
 from simulation_core.errors import SpecError
@@ -21,6 +21,7 @@ from simulation_core.spec_rules import first_broken_rule
 
 # A calendar moment with a zone. Years outside 20xx overflow in the API server's rules, and we count in milliseconds.
 DATE_TIME_PATTERN = r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 MAX_RECORDS = 10_000_000
 MAX_DURATION_SECONDS = 316_224_000  # ten years
@@ -85,7 +86,22 @@ def _integer(minimum: int, maximum: int) -> Any:
     return Field(strict=True, ge=minimum, le=maximum)
 
 
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+def _uuid(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(UUID_PATTERN, value):
+        raise ValueError("write a UUID as 6f1c2a55-0000-4222-8333-444455556666")
+    return value
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": DATE_TIME_PATTERN, "maxLength": 35}),
+]
+UserId = Annotated[
+    UUID,
+    BeforeValidator(_uuid),
+    WithJsonSchema({"type": "string", "format": "uuid", "pattern": UUID_PATTERN, "maxLength": 36}),
+]
 Percent = Annotated[int, _integer(0, 100)]
 PositivePercent = Annotated[int, _integer(1, 100)]
 
@@ -246,7 +262,7 @@ class Spec(SpecPart):
     distribution: Distribution = Distribution()
     tolerance_milliseconds: Annotated[int, _integer(0, 86_400_000)] = 1000
     seed: Annotated[int, _integer(0, MAX_SEED)] | None = None
-    user_id: UUID | None = None
+    user_id: UserId | None = None
     portal: Annotated[str, Field(min_length=1, max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] = "default"
     content: Content = Content()
     records: Records = Records()

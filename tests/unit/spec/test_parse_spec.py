@@ -1,0 +1,102 @@
+"""A spec the API server would refuse is refused here in the same words: kubectl simulation plan has no cluster to ask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from simulation_core.errors import SpecError
+from simulation_core.spec import BellCurve, Distribution, Method, Spec, parse_spec
+
+CASES = yaml.safe_load((Path(__file__).parent / "rule_cases.yaml").read_text())
+BASE = {"scenario": "B2B", "totalRecords": 10, "durationSeconds": 60}
+
+
+def overlaid(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A JSON merge patch: null removes."""
+    merged = {name: value for name, value in base.items() if changes.get(name, value) is not None}
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            merged[name] = overlaid(merged.get(name, {}), value)
+        elif value is not None:
+            merged[name] = value
+    return merged
+
+
+def spec_with(**changes: Any) -> Spec:
+    return parse_spec(overlaid(BASE, changes))
+
+
+@pytest.mark.parametrize("case", CASES["creating"], ids=lambda case: case["sentence"])
+def test_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(SpecError) as refusal:
+        spec_with(**case["reject"])
+    assert str(refusal.value) == f"{case['field']}: {case['message']}"
+
+
+@pytest.mark.parametrize("case", CASES["misspelling"], ids=lambda case: case["sentence"])
+def test_refused_with_the_path_of_the_field(case: dict[str, Any]) -> None:
+    with pytest.raises(SpecError) as refusal:
+        spec_with(**case["reject"])
+    assert refusal.value.field.startswith(case["field"])
+
+
+@pytest.mark.parametrize("case", CASES["creating"] + CASES["misspelling"], ids=lambda case: f"not {case['sentence']}")
+def test_accepted(case: dict[str, Any]) -> None:
+    spec_with(**case["accept"])
+
+
+def test_an_unknown_field_is_refused_rather_than_ignored() -> None:
+    with pytest.raises(SpecError, match=r"spec\.distribution\.peak: is not a field of a Simulation"):
+        spec_with(distribution={"peak": 3})
+
+
+def test_a_time_zone_nobody_knows_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"spec\.distribution\.timeZone: .* such as Europe/Berlin"):
+        spec_with(distribution={"timeZone": "Europe/Atlantis"})
+
+
+@pytest.mark.parametrize("name", ["../etc/passwd", "/etc/passwd", "Europe"])
+def test_a_time_zone_is_never_a_path(name: str) -> None:
+    with pytest.raises(SpecError, match="timeZone"):
+        spec_with(distribution={"timeZone": name})
+
+
+def test_a_method_has_its_member_even_where_the_manifest_leaves_it_out() -> None:
+    assert spec_with(distribution={"method": "BellCurve"}).distribution.bell_curve == BellCurve(peak_percent=50, spread_percent=17)
+
+
+def test_a_member_given_keeps_what_it_was_given() -> None:
+    assert spec_with(distribution={"method": "BellCurve", "bellCurve": {"peakPercent": 20}}).distribution.bell_curve == BellCurve(
+        peak_percent=20
+    )
+    assert Distribution(method=Method.BELL_CURVE, bell_curve=BellCurve(spread_percent=5)).bell_curve == BellCurve(spread_percent=5)
+
+
+def test_the_window_is_the_duration_wherever_it_starts() -> None:
+    assert spec_with().window_ms(123) == 60_000
+
+
+def test_the_window_is_what_lies_between_the_start_and_the_end() -> None:
+    spec = spec_with(durationSeconds=None, endTime="2026-12-01T08:00:00.125Z")
+    start_ms = 1_796_112_000_000  # 2026-12-01T08:00:00Z
+    assert spec.window_ms(start_ms) == 125
+    assert spec.window_ms(start_ms + 1000) == -875
+
+
+def test_a_spec_survives_being_stored_as_json() -> None:
+    spec = spec_with(
+        distribution={"method": "BellCurve"}, userId="6f1c2a55-0000-4222-8333-444455556666", startTime="2026-12-01T08:00:00+01:00"
+    )
+    stored = json.loads(spec.model_dump_json(by_alias=True, exclude_none=True))
+    assert parse_spec(stored) == spec
+
+
+def test_a_spec_can_not_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        spec_with().total_records = 11  # type: ignore[misc]  # that it can't be assigned is the point
