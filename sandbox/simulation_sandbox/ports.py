@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import random
 import socket
+from typing import TYPE_CHECKING
 
 from simulation_sandbox.errors import SandboxError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Below Linux's ephemeral range (32768 …): between our look and the server's bind no outgoing connection can be given the port.
 CANDIDATES = range(20_000, 32_000)
@@ -35,3 +39,12 @@ def free_port(preferred: int | None = None) -> int:
             _handed_out.add(port)
             return port
     raise SandboxError(f"found no free port between {CANDIDATES.start} and {CANDIDATES.stop} on 127.0.0.1")
+
+
+def remembered_port(file: Path, preferred: int | None = None) -> int:
+    """`preferred`, or the one written in `file` by an earlier start, if it is still free; else a new one. Written to `file`."""
+    if preferred is None and file.exists():
+        preferred = int(file.read_text())
+    port = free_port(preferred)
+    file.write_text(str(port))
+    return port

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.identity import dropped_identity, own, place_for, reachable_copy
-from simulation_sandbox.ports import free_port
+from simulation_sandbox.ports import remembered_port
 from simulation_sandbox.processes import Child
 from simulation_sandbox.waiting import wait_for
 
@@ -62,7 +62,8 @@ class Postgres:
         return self.url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
-        return f"postgresql://{USER}:{self._password()}@127.0.0.1:{self.port}/{database}"
+        port = self.port or int((self.folder / "port").read_text())
+        return f"postgresql://{USER}:{self._password()}@127.0.0.1:{port}/{database}"
 
     def start(self) -> None:
         """Returns once it answers queries; SandboxError with the end of its log otherwise."""
@@ -72,10 +73,18 @@ class Postgres:
         programs = reachable / binaries.relative_to(binaries.parent.parent) / "bin"
         if not (self.data / "PG_VERSION").exists():
             self._create(programs)
-        self.port = free_port(self.port)
+        self.port = remembered_port(self.folder / "port", self.port)
         self._forget_dead_postmaster()
         wait_for(lambda: self._start_server(programs), what="Postgres to start", within_seconds=READY_WITHIN_SECONDS, every_seconds=0.3)
         self._ensure_database()
+
+    @property
+    def children(self) -> list[Child]:
+        return [self.child] if self.child else []
+
+    def revive(self) -> None:
+        """Starts again what died."""
+        self.start()
 
     def stop(self) -> None:
         """A fast shutdown: open transactions are rolled back, connections closed. Harmless if it isn't running."""

@@ -68,6 +68,7 @@ class Child:
     """A process of ours with its own log file, session and process group.
 
     The kernel sends it `death_signal` when the THREAD that spawned it ends: spawn from a thread that lives as long as the child should.
+    None makes it a daemon that outlives us.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], *, name: str, log: Path) -> None:
@@ -84,14 +85,14 @@ class Child:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         run_as: Identity | None = None,
-        death_signal: Signals = SIGKILL,
+        death_signal: Signals | None = SIGKILL,
     ) -> Child:
         """Starts `command` (no shell), named after its log; `env` None inherits ours.
 
         A command that can't be executed says so in the log and exits with 1.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal)), str(run_as or "-")]
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal or 0)), str(run_as or "-")]
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - a list, never a shell; the callers are ours
                 [*launcher, *map(str, command)],

