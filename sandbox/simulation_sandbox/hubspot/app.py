@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
-from simulation_sandbox.hubspot import account_api, associations_api, inspection, objects_api, properties_api
+from simulation_sandbox.hubspot import account_api, associations_api, inspection, objects_api, properties_api, reference_api
 from simulation_sandbox.hubspot.answers import ApiError, not_found
 from simulation_sandbox.hubspot.gate import Gate, Handler, World
 from simulation_sandbox.hubspot.inspection import Look
@@ -76,6 +76,18 @@ def _account(version: PathVersion) -> list[Entry]:
     ]
 
 
+def _reference(version: PathVersion) -> list[Entry]:
+    one_pipeline = version.pipelines + "/{objectType}/{pipelineId}"
+    return [
+        ("GET", version.owners + "/", reference_api.owners, ("crm.objects.owners.read",)),  # so the SDK asks
+        ("GET", version.owners, reference_api.owners, ("crm.objects.owners.read",)),
+        ("GET", version.owners + "/{ownerId}", reference_api.owner, ("crm.objects.owners.read",)),
+        ("GET", version.pipelines + "/{objectType}", reference_api.pipelines, SCHEMA_READ),
+        ("GET", one_pipeline, reference_api.pipeline, SCHEMA_READ),
+        ("GET", one_pipeline + "/stages", reference_api.stages, SCHEMA_READ),
+    ]
+
+
 def _inspection(world: World) -> list[Route]:
     looks = [
         ("GET", "/objects/{objectType}", inspection.objects),
@@ -105,6 +117,7 @@ async def _unknown(request: Request, problem: Exception) -> JSONResponse:
 def create_app(limits: Limits | None = None, *, world: World | None = None) -> Starlette:
     """The emulator as an ASGI app. `world` is its state, for who wants to keep it across restarts."""
     world = world or World(limits or Limits())
-    entries = [entry for version in VERSIONS for part in (_objects, _associations, _properties, _account) for entry in part(version)]
+    parts = (_objects, _associations, _properties, _account, _reference)
+    entries = [entry for version in VERSIONS for part in parts for entry in part(version)]
     calls = [Route(path, Gate(world, handler, path, scopes), methods=[method]) for method, path, handler, scopes in entries]
     return Starlette(routes=[Route("/", _page), *_inspection(world), *calls], exception_handlers={HTTPException: _unknown})

@@ -111,12 +111,17 @@ class Gate:
             if answer is None:
                 app.require(self._needed_scopes(request))
                 body = self._body(request, raw)
-                call = Call(app.account, request.path_params, dict(request.query_params), body, app.limits.calls_per_day)
+                call = Call(app.account, request.path_params, self._query(request), body, app.limits.calls_per_day)
                 answer = self.handler(call)
                 written = call.records_written
         except ApiError as refusal:
             answer = refusal.answer()
         return Answer(answer.status, answer.body, headers | answer.headers), written
+
+    def _query(self, request: Request) -> dict[str, str]:
+        """Lists come as a=1,2 from people and as a=1&a=2 from the SDK."""
+        query = request.query_params
+        return {name: ",".join(query.getlist(name)) for name in query}
 
     def _body(self, request: Request, raw: bytes) -> Any:
         if request.method not in self.methods_with_body or not raw:

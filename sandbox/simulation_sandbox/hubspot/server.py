@@ -6,10 +6,12 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from simulation_sandbox.hubspot.app import create_app
 from simulation_sandbox.hubspot.connection import CuttableProtocol
@@ -20,9 +22,9 @@ START_SECONDS = 10.0
 GRACE_SECONDS = 3
 
 
-def _server(world: World) -> uvicorn.Server:
+def _server(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
-        create_app(world=world),
+        app,
         http=CuttableProtocol,
         ws="none",
         lifespan="off",
@@ -44,10 +46,21 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class EmulatorServer:
-    """The emulator in a thread of this process. Stopped and started again it keeps its port and its state."""
+    """The emulator in a thread of this process. Stopped and started again it keeps its port and its state.
 
-    def __init__(self, port: int = 0, *, limits: Limits | None = None, host: str = "127.0.0.1") -> None:
+    `around` puts something between the wire and the app: a test that reads along, say.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        limits: Limits | None = None,
+        host: str = "127.0.0.1",
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
         self.world = World(limits or Limits())
+        self._app = around(create_app(world=self.world))
         self._host = host
         self._port = port
         self._server: uvicorn.Server | None = None
@@ -61,7 +74,7 @@ class EmulatorServer:
         """Returns once it answers."""
         listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
-        self._server = _server(self.world)
+        self._server = _server(self._app)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="hubspot-emulator", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS
@@ -96,4 +109,4 @@ def serve(host: str, port: int, limits: Limits | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal once more after its own shutdown; without this the process would end as killed
         signal.signal(number, lambda *_: None)
-    _server(World(limits or Limits())).run([_listen(host, port)])
+    _server(create_app(limits)).run([_listen(host, port)])
