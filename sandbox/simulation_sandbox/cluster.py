@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 READY_WITHIN_SECONDS = 180.0
 STOP_WITHIN_SECONDS = 90.0
 
+# Supervisors of this process, kept for the interpreter, which complains about a running child that nobody refers to.
+_spawned: list[Child] = []
+
 
 def up(layout: Layout, report: Report, *, hubspot_url: str | None = None, attached: bool = False) -> None:
     """Starts what isn't running and writes `kubeconfig` and `env`. `attached`: the sandbox stops when this process ends."""
@@ -54,6 +57,7 @@ def down(layout: Layout, report: Report) -> None:
         report(f"stopping the sandbox (pid {state.supervisor.pid})")
         stop_by_id(state.supervisor, grace_seconds=STOP_WITHIN_SECONDS)
         _end_leftovers(layout)
+        _spawned[:] = [child for child in _spawned if child.alive]  # looking reaps the one that has just ended
         report("stopped")
 
 
@@ -100,7 +104,9 @@ def _only_command(layout: Layout) -> Iterator[None]:
 def _start_supervisor(layout: Layout, *, attached: bool) -> Child:
     layout.state.unlink(missing_ok=True)
     command = [sys.executable, "-m", "simulation_sandbox.supervisor", str(layout.root)]
-    return Child.spawn(command, log=layout.log / "supervisor.log", death_signal=signal.SIGTERM if attached else None)
+    child = Child.spawn(command, log=layout.log / "supervisor.log", death_signal=signal.SIGTERM if attached else None)
+    _spawned[:] = [*(earlier for earlier in _spawned if earlier.alive), child]
+    return child
 
 
 def _wait_until_ready(layout: Layout, supervisor: Child | None, report: Report) -> None:

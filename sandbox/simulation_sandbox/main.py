@@ -17,7 +17,12 @@ from simulation_sandbox.install import Installation, install
 from simulation_sandbox.layout import DEFAULT, Layout, State
 from simulation_sandbox.parts import NODE_NAME
 
-app = typer.Typer(help="A laptop cluster of real parts, without Docker or root.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="A laptop cluster of real parts, without Docker or root.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 Folder = Annotated[Path, typer.Option(help="Where the sandbox keeps its state.", envvar="SIMULATION_SANDBOX_FOLDER")]
 
@@ -95,7 +100,7 @@ def node(
     name: Annotated[str, typer.Option(help="The Node's name.")] = NODE_NAME,
 ) -> None:
     """Serves the process node, which stands in for the kubelet, until interrupted."""
-    from simulation_sandbox.node import ProcessNode  # noqa: PLC0415 - only this command needs it
+    from simulation_sandbox.node.node import ProcessNode  # noqa: PLC0415 - only this command needs it
 
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
