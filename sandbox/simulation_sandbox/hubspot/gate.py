@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -73,7 +73,10 @@ class Gate:
         request = Request(scope, receive)
         with self.world.lock:
             faults = self.world.faults.take(f"{request.method} {request.url.path}")
-        raw = await request.body()  # first, so that a cut connection is cut after the whole request was sent
+        try:
+            raw = await request.body()  # first, so that a cut connection is cut after the whole request was sent
+        except ClientDisconnect:
+            return
         for fault in faults:
             if fault.kind is FaultKind.LATENCY:
                 await asyncio.sleep(fault.milliseconds / 1000)

@@ -59,11 +59,18 @@ def _accounts(asked: Question) -> list[Account]:
     return [account]
 
 
+def _number(asked: Question, name: str, default: int) -> int:
+    given = asked.query.get(name) or str(default)
+    if not given.isdigit():
+        raise invalid(f"{name} must be a number, not {given}")
+    return int(given)
+
+
 def objects(asked: Question) -> Json:
     kind = object_type(asked.path["objectType"])
     wanted = asked.query.get("simulation_id")
     archived = asked.query.get("archived") == "true"
-    limit, after = min(MAX_PAGE, int(asked.query.get("limit", "1000"))), int(asked.query.get("after") or 0)
+    limit, after = min(MAX_PAGE, _number(asked, "limit", 1000)), _number(asked, "after", 0)
     found = [record for account in _accounts(asked) for record in _those(account, kind.name, wanted, archived)]
     page = list(islice((record for record in found if int(record.id) > after), limit + 1))
     return {
@@ -118,7 +125,7 @@ def summary(asked: Question) -> Json:
 
 def newest(asked: Question) -> Json:
     """The newest companies with their contacts and deals, and the newest contacts: what the page shows."""
-    limit = min(100, int(asked.query.get("limit", "12")))
+    limit = min(100, _number(asked, "limit", 12))
     companies, contacts = [], []
     for account in _accounts(asked):
         for record in islice(reversed(account.objects["companies"].live.values()), limit):

@@ -147,7 +147,7 @@ def page(call: Call) -> Answer:
     records = _records(call)
     limit = _page_limit(call.query.get("limit", "10"))
     shown = records.archived if call.query.get("archived") == "true" else records.live
-    after = int(call.query.get("after") or 0)
+    after = _after(call.query.get("after") or "0")
     following = [record for record in shown.values() if int(record.id) > after][: limit + 1]
     names = _names(records.kind, _listed(call.query.get("properties")))
     others = _listed(call.query.get("associations"))
@@ -160,6 +160,12 @@ def page(call: Call) -> Answer:
 def _page_limit(given: str) -> int:
     if not given.isdigit() or not 1 <= int(given) <= PAGE_LIMIT:
         raise invalid(f"limit must be a number from 1 to {PAGE_LIMIT}, not {given}")
+    return int(given)
+
+
+def _after(given: str) -> int:
+    if not given.isdigit():
+        raise invalid(f"after must be what paging.next.after said, not {given}")
     return int(given)
 
 

@@ -115,8 +115,8 @@ class Records:
             return None
         record.archived_ms = now_ms
         self.archived[record_id] = record
-        for name in self.properties.unique_names:
-            self._holders(name).pop(record.properties.get(name, ""), None)
+        for name, holders in self._unique.items():  # also of properties that are gone: they may come back
+            holders.pop(record.properties.get(name, ""), None)
         return record
 
     def _holders(self, name: str) -> dict[str, Record]:

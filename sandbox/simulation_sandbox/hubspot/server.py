@@ -31,6 +31,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         backlog=512,
+        timeout_keep_alive=65,  # longer than a client's pause between batches, so that no call meets a closing connection
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)

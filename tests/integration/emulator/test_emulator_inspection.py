@@ -79,6 +79,19 @@ def test_reset_and_clear_leave_nothing(keyed: httpx.Client, emulator: EmulatorSe
         assert (summary["objects"]["companies"], summary["calls"]["total"], summary["faults"]) == (0, 0, [])
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_emulator/objects/unicorns",
+        "/_emulator/objects/deals?limit=all",
+        "/_emulator/objects/deals?account=1",
+        "/_emulator/associations?from=x",
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(http: httpx.Client, path: str) -> None:
+    assert http.get(path).status_code == 400
+
+
 def test_the_page_needs_nothing_from_outside(http: httpx.Client) -> None:
     page = http.get("/")
     assert page.headers["content-type"].startswith("text/html")
