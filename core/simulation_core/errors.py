@@ -33,3 +33,11 @@ class QueueUnavailableError(SimulationError):
 
 class SchemaOutdatedError(SimulationError):
     """The database's schema is older than this build needs: run simulation-migrate."""
+
+
+class UserUnknownError(SimulationError):
+    """spec.userId is not in the installation's own users table. Add the user there, or name another."""
+
+
+class PlanIncompleteError(SimulationError):
+    """A plan was to be published before all its batches were stored. Store from the watermark on first."""

@@ -1,0 +1,37 @@
+"""How much wants a worker now and soon: what the number of workers is decided by."""
+
+# ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, text
+
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.sql import CLAIMABLE_RUN, NOW_MS, ORIGIN_MS, PENDING, UNEXPIRED_CLAIM, after_ms
+from simulation_core.ledger.values import Backlog
+
+# A batch that waits after a retryable answer wants a worker only once its not_before has come.
+BACKLOG = f"""
+WITH live AS MATERIALIZED (
+    SELECT s.id, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms
+    FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id WHERE {CLAIMABLE_RUN}
+)
+SELECT coalesce(sum(counted.due), 0)::bigint AS due, coalesce(sum(counted.claimed), 0)::bigint AS claimed,
+       coalesce(sum(counted.soon), 0)::bigint AS due_within_lead
+FROM live CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE b.offset_ms <= live.now_offset_ms AND NOT waits) AS due,
+           count(*) FILTER (WHERE {UNEXPIRED_CLAIM}) AS claimed,
+           count(*) FILTER (WHERE (b.offset_ms > live.now_offset_ms OR waits)
+                              AND (b.not_before IS NULL OR b.not_before <= {after_ms(":lead_ms")})) AS soon
+    FROM batches b
+    CROSS JOIN LATERAL (SELECT b.state = {PENDING} AND coalesce(b.not_before > statement_timestamp(), false) AS waits) w
+    WHERE b.simulation_id = live.id AND b.state <> 2 AND b.offset_ms <= live.now_offset_ms + :lead_ms
+) counted
+"""
+
+
+def backlog(engine: Engine, *, lead_ms: int) -> Backlog:
+    """Batches over all runs that are on: due and not DONE (claimed ones included), claimed, and falling due within `lead_ms`."""
+    with transaction(engine) as connection:
+        row = connection.execute(text(BACKLOG), {"lead_ms": lead_ms}).mappings().one()
+    return Backlog(due=row["due"], claimed=row["claimed"], due_within_lead=row["due_within_lead"])

@@ -1,0 +1,214 @@
+"""Claiming batches with a fence, keeping the claim alive, and giving it back.
+
+A claim is one transaction of two statements. The first takes FOR SHARE on the runs' control rows: suspend, cancel and delete update those
+rows, so whichever comes second sees the first, and no claim commits after they returned. The second has, because it starts afterwards, a
+snapshot in which their effects (status, shift, resolved start) are visible; in a single statement they could be stale after the wait, and
+a batch could go out before its shifted time.
+"""
+
+# ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.rows import runs_by_id
+from simulation_core.ledger.sql import CLAIMED, DONE, NOW_MS, ORIGIN_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
+
+_log = logging.getLogger(__name__)
+
+# Guarantees: until this transaction ends, nobody suspends, cancels or deletes these runs. Ordered, so that groups can't deadlock.
+HOLD_CONTROL = """
+SELECT simulation_id FROM simulation_control
+WHERE simulation_id = ANY(CAST(:simulations AS uuid[])) ORDER BY simulation_id FOR SHARE
+"""
+
+# Guarantees: of any number of claims for a batch and attempt one succeeds; none is early by Postgres's clock; only of runs that are on.
+# The rows are locked in the one order (simulation, number), also those that turn out not to be claimable.
+CLAIM = f"""
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
+        AS g (simulation_id, number, attempt)
+), locked AS MATERIALIZED (
+    SELECT b.simulation_id, b.number, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before, g.attempt AS asked
+    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
+    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+), judged AS MATERIALIZED (
+    SELECT l.simulation_id, l.number,
+           greatest({ORIGIN_MS} + l.offset_ms, {to_ms("l.not_before")}) - {NOW_MS} AS remaining_ms,
+           CASE WHEN c.run_state <> 'RUNNING' THEN 'the run is ' || lower(c.run_state)
+                WHEN s.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(s.status)
+                WHEN s.start_time IS NULL THEN 'the run has no start yet'
+                WHEN l.state = {DONE} THEN 'the batch is done'
+                WHEN l.asked <> l.attempt + 1 THEN 'the job is stale'
+                WHEN l.state = {CLAIMED} AND l.lease_until > statement_timestamp() THEN 'the batch is claimed by another'
+           END AS refusal
+    FROM locked l JOIN simulations s ON s.id = l.simulation_id JOIN simulation_control c ON c.simulation_id = l.simulation_id
+), claimed AS (
+    UPDATE batches b SET state = {CLAIMED}, attempt = b.attempt + 1, not_before = NULL,
+           lease_until = {after_ms("CAST(:lease_ms AS bigint)")},
+           crashes = b.crashes + CASE WHEN b.state = {CLAIMED} THEN 1 ELSE 0 END
+    FROM judged j
+    WHERE b.simulation_id = j.simulation_id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
+    RETURNING b.*
+), queued AS MATERIALIZED (
+    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM claimed) AND s.status = 'QUEUED'
+    ORDER BY s.id FOR NO KEY UPDATE
+), started AS (
+    UPDATE simulations s SET status = 'RUNNING', started_at = coalesce(s.started_at, statement_timestamp()),
+           updated_at = statement_timestamp()
+    FROM queued q WHERE s.id = q.id AND s.status = 'QUEUED'
+)
+SELECT j.simulation_id, j.number, j.refusal, j.remaining_ms, {NOW_MS} AS now_ms, b.number IS NOT NULL AS is_claimed,
+       b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes
+FROM judged j LEFT JOIN claimed b ON b.simulation_id = j.simulation_id AND b.number = j.number
+"""
+
+# Guarantees: only the holder of an unexpired claim of a run that is on gets more time.
+RENEW = f"""
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
+        AS g (simulation_id, number, attempt)
+), locked AS MATERIALIZED (
+    SELECT b.simulation_id, b.number
+    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
+    JOIN simulation_control c ON c.simulation_id = b.simulation_id AND c.run_state = 'RUNNING'
+    WHERE b.state = {CLAIMED} AND b.attempt = g.attempt AND b.lease_until > statement_timestamp()
+    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+)
+UPDATE batches b SET lease_until = {after_ms("CAST(:lease_ms AS bigint)")}
+FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
+RETURNING b.simulation_id, b.number, b.attempt
+"""
+
+# Guarantees: a claim is given back once, by its holder, without counting as a crash.
+RELEASE = f"""
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
+        AS g (simulation_id, number, attempt)
+), locked AS MATERIALIZED (
+    SELECT b.simulation_id, b.number
+    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
+    WHERE b.state = {CLAIMED} AND b.attempt = g.attempt
+    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+)
+UPDATE batches b SET state = {PENDING}, lease_until = NULL,
+       not_before = CASE WHEN :retry_after_ms > 0 THEN {after_ms("CAST(:retry_after_ms AS bigint)")} END
+FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
+RETURNING b.simulation_id, b.number, b.attempt
+"""
+
+
+def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int) -> list[ClaimResult]:
+    """What each request got, in their order: Claimed, Early (offer again after so many ms), or Refused (drop the job)."""
+    if not requests:
+        return []
+    try:
+        return _claim_together(engine, requests, lease_ms)
+    except SQLAlchemyError:
+        if len(requests) == 1:
+            raise
+        _log.exception("a group of %d claims failed; claiming one by one", len(requests))
+        return [_claim_alone(engine, request, lease_ms) for request in requests]
+
+
+def renew(engine: Engine, fences: Sequence[Fence], lease_ms: int) -> list[bool]:
+    """Which claims now last `lease_ms` from here. False: begin no further call; what was begun may still be finished.
+
+    Refused when the fence is lost, the lease has run out, or the run was suspended, cancelled or deleted: so draining ends.
+    """
+    if not fences:
+        return []
+    with transaction(engine) as connection:
+        _hold_control(connection, fences)
+        rows = connection.execute(text(RENEW), {**_columns(fences), "lease_ms": lease_ms}).all()
+    return _told(fences, rows)
+
+
+def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0) -> list[bool]:
+    """Gives back what wasn't begun: PENDING again, claimable after `retry_after_ms`. False: the fence was lost."""
+    if not fences:
+        return []
+    with transaction(engine) as connection:
+        rows = connection.execute(text(RELEASE), {**_columns(fences), "retry_after_ms": retry_after_ms}).all()
+    return _told(fences, rows)
+
+
+def _claim_alone(engine: Engine, request: ClaimRequest, lease_ms: int) -> ClaimResult:
+    try:
+        return _claim_together(engine, [request], lease_ms)[0]
+    except SQLAlchemyError:
+        _log.exception("claiming batch %d of simulation %s failed", request.batch, request.simulation_id)
+        return Refused(request=request, why="the claim failed, see the log")
+
+
+def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: int) -> list[ClaimResult]:
+    distinct = {(request.simulation_id, request.batch): request for request in reversed(requests)}
+    asked = [Fence(simulation_id=one.simulation_id, batch=one.batch, attempt=one.attempt) for one in distinct.values()]
+    with transaction(engine) as connection:
+        _hold_control(connection, asked)
+        rows = connection.execute(text(CLAIM), {**_columns(asked), "lease_ms": lease_ms}).mappings().all()
+        runs = runs_by_id(connection, {row["simulation_id"] for row in rows if row["is_claimed"]})
+    answers = {(row["simulation_id"], row["number"]): row for row in rows}
+    return [_result(request, distinct, answers, runs, lease_ms) for request in requests]
+
+
+def _result(
+    request: ClaimRequest,
+    distinct: dict[tuple[UUID, int], ClaimRequest],
+    answers: dict[tuple[UUID, int], RowMapping],
+    runs: dict[UUID, Run],
+    lease_ms: int,
+) -> ClaimResult:
+    key = (request.simulation_id, request.batch)
+    if distinct[key] is not request:
+        return Refused(request=request, why="the batch was asked for twice in one group")
+    row = answers.get(key)
+    if row is None:
+        return Refused(request=request, why="the batch doesn't exist")
+    if row["is_claimed"]:
+        return _claimed(request, row, runs[request.simulation_id], lease_ms)
+    if row["refusal"] is not None:
+        return Refused(request=request, why=row["refusal"])
+    return Early(request=request, remaining_ms=row["remaining_ms"])
+
+
+def _claimed(request: ClaimRequest, row: RowMapping, run: Run, lease_ms: int) -> Claimed:
+    assert run.start_ms is not None, "a run without a start has nothing due"
+    last_due_ms = run.start_ms + run.shift_ms + row["offset_ms"]
+    count = len(row["record_offsets"])
+    return Claimed(
+        fence=Fence(simulation_id=request.simulation_id, batch=request.batch, attempt=row["attempt"]),
+        run=run,
+        first_record=row["first_record"],
+        due_ms=[last_due_ms - before for before in row["record_offsets"]],
+        outcomes=[Outcome(outcome) for outcome in row["outcomes"] or [0] * count],
+        tries=row["tries"] or [0] * count,
+        crashes=row["crashes"],
+        claimed_ms=row["now_ms"],
+        lease_ms=lease_ms,
+    )
+
+
+def _hold_control(connection: Connection, fences: Sequence[Fence]) -> None:
+    connection.execute(text(HOLD_CONTROL), {"simulations": list({fence.simulation_id for fence in fences})})
+
+
+def _columns(fences: Sequence[Fence]) -> dict[str, list[UUID] | list[int]]:
+    return {
+        "simulations": [fence.simulation_id for fence in fences],
+        "numbers": [fence.batch for fence in fences],
+        "attempts": [fence.attempt for fence in fences],
+    }
+
+
+def _told(fences: Sequence[Fence], rows: Sequence[Sequence[object]]) -> list[bool]:
+    done = {tuple(row) for row in rows}
+    return [(fence.simulation_id, fence.batch, fence.attempt) in done for fence in fences]

@@ -1,0 +1,98 @@
+"""Connections to Postgres, and the one place where its absence becomes LedgerUnavailableError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import exc as sqlalchemy_errors
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_core.ledger import revisions
+
+# SQLSTATE classes and codes that say "not now", as against "not like this".
+# 08 connection, 28 authorization, 3D no such database, 53 out of resources, 57P operator intervention, 25006 read only: a standby answered
+_AWAY_CLASSES = ("08", "28", "3D", "53", "57P")
+_AWAY_CODES = frozenset({"25006"})
+
+# A peer that vanished without a word is noticed within about 15 seconds, not two hours.
+KEEPALIVES: Mapping[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaState:
+    """`current` is None in a database that was never migrated."""
+
+    current: str | None
+    needed: str
+
+    @property
+    def new_enough(self) -> bool:
+        """A newer schema is fine: revisions only add within a version."""
+        return self.current is not None and self.current >= self.needed
+
+
+def create_ledger_engine(url: str, *, application_name: str, pool_size: int = 4) -> Engine:
+    """An engine for postgresql:// URLs, READ COMMITTED, in UTC. Connects on first use, and again by itself after Postgres was away."""
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={**KEEPALIVES, "application_name": application_name, "options": "-c timezone=UTC"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One short transaction; commits at the end of the block. Raises LedgerUnavailableError when Postgres is away."""
+    with unavailability_named(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def unavailability_named() -> Iterator[None]:
+    """Turns errors that mean "Postgres is away" into LedgerUnavailableError; a mistake in a statement stays what it is."""
+    try:
+        yield
+    except (sqlalchemy_errors.SQLAlchemyError, psycopg.Error) as error:
+        if not means_away(error):
+            raise
+        raise LedgerUnavailableError(f"Postgres can't be reached or refused the connection: {_first_line(error)}") from error
+
+
+def means_away(error: BaseException) -> bool:
+    if isinstance(error, sqlalchemy_errors.TimeoutError):  # every pooled connection is busy
+        return True
+    original = error.orig if isinstance(error, sqlalchemy_errors.DBAPIError) else error
+    if not isinstance(original, psycopg.Error):
+        return False
+    if original.sqlstate is None:  # libpq itself: refused, reset, closed, timed out
+        return isinstance(original, psycopg.OperationalError | psycopg.InterfaceError)
+    return original.sqlstate.startswith(_AWAY_CLASSES) or original.sqlstate in _AWAY_CODES
+
+
+def _first_line(error: BaseException) -> str:
+    original = error.orig if isinstance(error, sqlalchemy_errors.DBAPIError) else error
+    return (str(original).splitlines() or [type(original).__name__])[0]
+
+
+def schema_state(engine: Engine) -> SchemaState:
+    """Which revision the database has, and which this build needs."""
+    with transaction(engine) as connection:
+        migrated = connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+        current = connection.scalar(text("SELECT max(version_num) FROM alembic_version")) if migrated else None
+    return SchemaState(current=current, needed=revisions.head())

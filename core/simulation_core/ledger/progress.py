@@ -1,0 +1,123 @@
+"""Progress for the CR's status: deltas folded into their runs, and what is shown of a run. Never scans batches."""
+
+# ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping, text
+
+from simulation_core.clock import from_ms, to_ms
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.lateness import BUCKETS, percentile
+from simulation_core.ledger.rows import to_run
+from simulation_core.ledger.sql import ORIGIN_MS, PENDING, UNEXPIRED_CLAIM
+from simulation_core.ledger.values import Failure, Progress
+
+TIMELINE_BUCKETS = 40
+
+# Guarantees: a delta is added exactly once, in the statement that deletes it. Two folds at once take different deltas; the runs they
+# share are locked by id, and counted from the newest row after the wait.
+FOLD = f"""
+WITH taken AS MATERIALIZED (
+    DELETE FROM deltas WHERE id IN (SELECT id FROM deltas ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING simulation_id, buckets, lateness
+), times AS (
+    SELECT simulation_id, bucket, count(*) AS records FROM taken, unnest(buckets) AS bucket GROUP BY 1, 2
+), lags AS (
+    SELECT simulation_id, bucket, count(*) AS records FROM taken, unnest(lateness) AS bucket GROUP BY 1, 2
+), sums AS MATERIALIZED (
+    SELECT t.simulation_id,
+           ARRAY(SELECT coalesce(x.records, 0) FROM generate_series(0, {TIMELINE_BUCKETS - 1}) AS i
+                 LEFT JOIN times x ON x.simulation_id = t.simulation_id AND x.bucket = i ORDER BY i) AS delivered,
+           ARRAY(SELECT coalesce(x.records, 0) FROM generate_series(0, {BUCKETS - 1}) AS i
+                 LEFT JOIN lags x ON x.simulation_id = t.simulation_id AND x.bucket = i ORDER BY i) AS lateness
+    FROM (SELECT DISTINCT simulation_id FROM taken) t
+), held AS MATERIALIZED (
+    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM sums) ORDER BY s.id FOR NO KEY UPDATE
+)
+UPDATE simulations s SET updated_at = statement_timestamp(),
+       delivered = ARRAY(SELECT coalesce(x.old, 0) + coalesce(x.new, 0)
+                         FROM unnest(s.delivered, m.delivered) WITH ORDINALITY AS x (old, new, i) ORDER BY x.i),
+       lateness = ARRAY(SELECT coalesce(x.old, 0) + coalesce(x.new, 0)
+                        FROM unnest(s.lateness, m.lateness) WITH ORDINALITY AS x (old, new, i) ORDER BY x.i)
+FROM sums m JOIN held h ON h.id = m.simulation_id
+WHERE s.id = m.simulation_id
+RETURNING s.id
+"""
+
+# The next due time is the first entry of batches_unfinished that nobody works on; draining reads batches_claimed.
+PROGRESS = f"""
+SELECT s.*, c.run_state,
+       (SELECT count(*) FROM batches b WHERE b.simulation_id = s.id AND {UNEXPIRED_CLAIM}) AS draining,
+       CASE WHEN s.status IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN NULL ELSE
+           (SELECT {ORIGIN_MS} + b.offset_ms FROM batches b
+            WHERE b.simulation_id = s.id AND b.state <> 2 AND b.state = {PENDING} ORDER BY b.offset_ms LIMIT 1) END AS next_due_ms
+FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
+WHERE s.id = ANY(CAST(:ids AS uuid[]))
+"""
+
+FAILURES = """
+SELECT ids.id AS simulation_id, e.record, e.reason, e.message, e.correlation_id, e.occurred_at
+FROM unnest(CAST(:ids AS uuid[])) AS ids (id)
+CROSS JOIN LATERAL (SELECT * FROM record_errors e WHERE e.simulation_id = ids.id AND e.final ORDER BY e.id DESC LIMIT 5) e
+ORDER BY e.id DESC
+"""
+
+
+def fold(engine: Engine, limit: int = 10_000) -> set[UUID]:
+    """Adds up to `limit` deltas to their runs; returns the runs touched. Empty: nothing was left to fold."""
+    with transaction(engine) as connection:
+        return set(connection.scalars(text(FOLD), {"limit": limit}))
+
+
+def progress(engine: Engine, ids: Iterable[UUID]) -> list[Progress]:
+    """What each run's status shows, in the order of `ids`; unknown ids are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return []
+    with transaction(engine) as connection:
+        failures = _failures(connection, wanted)
+        rows = {row["id"]: row for row in connection.execute(text(PROGRESS), {"ids": wanted}).mappings()}
+    return [_progress(rows[one], failures.get(one, [])) for one in wanted if one in rows]
+
+
+def changed_since(engine: Engine, since_ms: int) -> set[UUID]:
+    """Runs whose row changed at or after `since_ms` by Postgres's clock. Overlap a little: commits aren't in clock order."""
+    with transaction(engine) as connection:
+        return set(connection.scalars(text("SELECT id FROM simulations WHERE updated_at >= :since"), {"since": from_ms(since_ms)}))
+
+
+def _failures(connection: Connection, ids: list[UUID]) -> dict[UUID, list[Failure]]:
+    found: dict[UUID, list[Failure]] = {}
+    for row in connection.execute(text(FAILURES), {"ids": ids}).mappings():
+        found.setdefault(row["simulation_id"], []).append(
+            Failure(
+                record=row["record"],
+                reason=row["reason"],
+                message=row["message"],
+                correlation_id=row["correlation_id"],
+                time_ms=to_ms(row["occurred_at"]),
+            )
+        )
+    return found
+
+
+def _progress(row: RowMapping, failures: list[Failure]) -> Progress:
+    run = to_run(row)
+    window_ms = 0 if run.start_ms is None or run.end_ms is None else run.end_ms - run.start_ms
+    return Progress(
+        run=run,
+        draining=row["draining"],
+        next_due_ms=row["next_due_ms"],
+        peak_per_minute=row["peak_per_minute"],
+        objects=row["objects"],
+        bucket_ms=max(1, -(-window_ms // TIMELINE_BUCKETS)),
+        planned=row["planned"],
+        delivered=row["delivered"],
+        lateness_p50_ms=percentile(row["lateness"], 0.50),
+        lateness_p99_ms=percentile(row["lateness"], 0.99),
+        failures=failures,
+    )

@@ -1,0 +1,33 @@
+"""Fragments that several statements share, so that each question is judged in the same words everywhere.
+
+A moment inside SQL is timestamptz or bigint milliseconds since the epoch (names end in _ms). `statement_timestamp()`, never `now()`: the
+latter is the transaction's start, and a claim that waited for a lock behind a long transaction would see the past.
+"""
+
+from __future__ import annotations
+
+# smallint in `batches.state`: small rows, and literals in the partial indexes' predicates
+PENDING, CLAIMED, DONE = 0, 1, 2
+
+# Rounded down: a moment that hasn't fully come is not due.
+NOW_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+
+
+def to_ms(moment: str) -> str:
+    """Milliseconds, rounded up: what lies a fraction of a millisecond ahead is still ahead."""
+    return f"ceil(extract(epoch FROM {moment}) * 1000)::bigint"
+
+
+def after_ms(milliseconds: str) -> str:
+    """The moment that many milliseconds from this statement's start."""
+    return f"statement_timestamp() + {milliseconds} * interval '1 millisecond'"
+
+
+# What offset 0 of a plan is on the calendar. NULL while the start isn't resolved: such a run has nothing due.
+ORIGIN_MS = f"({to_ms('s.start_time')} + s.shift_milliseconds)"
+
+# Runs whose batches may be claimed. Needs `simulations s` and `simulation_control c`.
+CLAIMABLE_RUN = "c.run_state = 'RUNNING' AND s.status IN ('QUEUED', 'RUNNING') AND s.start_time IS NOT NULL"
+
+# A claim that still counts. Needs `batches b`.
+UNEXPIRED_CLAIM = f"b.state = {CLAIMED} AND b.lease_until > statement_timestamp()"
