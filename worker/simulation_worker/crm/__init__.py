@@ -1,1 +1,1 @@
-"""HubSpot, and the only place in the worker that knows it: batch upserts, associations, our properties, and what each answer means per record."""
+"""HubSpot, and the only place in the worker that knows it: batch upserts, associations, our properties, what each answer means."""

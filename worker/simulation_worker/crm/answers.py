@@ -1,0 +1,64 @@
+"""What came back from one call, or that nothing did: one value, so that what to do about it is a pure function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NO_ANSWER = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One call's end. `broken` says what happened where no answer came: the write may or may not have been done."""
+
+    status: int
+    body: Mapping[str, Any] = field(default_factory=dict)  # empty where it was no JSON object (the edge answers in HTML)
+    retry_after_ms: int | None = None
+    broken: str | None = None
+
+    @property
+    def category(self) -> str:
+        """HubSpot's word for the refusal; its 429 has it under another name."""
+        return _text(self.body.get("category") or self.body.get("errorType"))
+
+    @property
+    def policy(self) -> str:
+        return _text(self.body.get("policyName"))
+
+    @property
+    def correlation_id(self) -> str | None:
+        return _text(self.body.get("correlationId")) or None
+
+    @property
+    def message(self) -> str:
+        return _text(self.body.get("message")) or self.broken or f"HubSpot answered {self.status}"
+
+    @property
+    def results(self) -> list[Mapping[str, Any]]:
+        return [each for each in self.body.get("results") or () if isinstance(each, Mapping)]
+
+    @property
+    def errors(self) -> list[Mapping[str, Any]]:
+        return [each for each in self.body.get("errors") or () if isinstance(each, Mapping)]
+
+
+def parse_body(text: str | None) -> Mapping[str, Any]:
+    try:
+        body = json.loads(text or "")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def parse_retry_after_ms(header: str | None) -> int | None:
+    """HubSpot gives whole seconds. A date, which HTTP allows too, counts as nothing said."""
+    if header is None or not header.strip().isdigit():
+        return None
+    return int(header) * 1000
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

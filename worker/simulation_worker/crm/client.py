@@ -1,0 +1,94 @@
+"""One HubSpot account over HubSpot's SDK. Every call ends within its deadline, and ends in an Answer."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import urllib3
+from hubspot.crm.objects import ApiClient, ApiException, Configuration
+
+from simulation_worker.crm.answers import NO_ANSWER, Answer, parse_body, parse_retry_after_ms
+from simulation_worker.crm.deadline import Deadline, watch
+from simulation_worker.crm.pace import Pace
+
+log = logging.getLogger(__name__)
+
+CALL_DEADLINE_SECONDS = 20.0
+CONNECT_SECONDS = 5.0
+ANY_SUCCESS: Mapping[int, str] = dict.fromkeys(range(200, 300), "object")
+# The SDK's generated methods drop the body of a 2xx they don't expect after the write was done; an object is the body as it came.
+
+BROKEN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, AttributeError)
+# The SDK lets urllib3's errors through as they are, and fails itself (AttributeError, UnicodeDecodeError) on answers without a
+# readable body. Whatever ends a call without an answer is the same to us: nobody knows whether the write was done.
+
+
+class CrmClient:
+    """For one thread at a time. Built once per portal and token: it holds the connections.
+
+    `before_call` may raise to forbid the call; it is given the seconds the call may take.
+    """
+
+    def __init__(self, *, url: str | None, token: str, pace: Pace, deadline_seconds: float = CALL_DEADLINE_SECONDS) -> None:
+        configuration = Configuration(host=url.rstrip("/") if url else None)  # never "": the SDK would call nowhere
+        configuration.access_token = token
+        configuration.retries = False  # urllib3 would hide a GET's 429 and never repeat a POST: we decide ourselves
+        configuration.connection_pool_maxsize = 1
+        self._api = ApiClient(configuration)
+        self._api.user_agent = "simulation-operator"
+        self._deadline = Deadline()
+        watch(self._api.rest_client.pool_manager, self._deadline)
+        self._pace = pace
+        self.deadline_seconds = deadline_seconds
+        self.before_call: Callable[[float], None] = lambda _: None
+        self.after_call: Callable[[str, int], None] = lambda _path, _status: None
+
+    def get(self, path: str) -> Answer:
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        return self._call("POST", path, body)
+
+    def close(self) -> None:
+        self._api.rest_client.pool_manager.clear()
+        self._api.close()
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        self._pace.wait()
+        self.before_call(self.deadline_seconds)
+        with self._deadline.within(self.deadline_seconds):
+            answer = self._answer(method, path, body)
+        self.after_call(path, answer.status)
+        if answer.status == NO_ANSWER:
+            log.warning("%s %s: %s", method, path, answer.broken)
+        return answer
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        try:
+            data, status, headers = self._api.call_api(
+                path,
+                method,
+                header_params={"Accept": "application/json"},
+                body=body,
+                response_types_map=ANY_SUCCESS,
+                auth_settings=["oauth2"],
+                _request_timeout=(min(CONNECT_SECONDS, self.deadline_seconds), self.deadline_seconds),
+            )
+        except ApiException as refusal:
+            if not refusal.status:
+                return self._nothing(str(refusal.reason))
+            headers = refusal.headers or {}
+            return Answer(
+                status=refusal.status, body=parse_body(refusal.body), retry_after_ms=parse_retry_after_ms(headers.get("Retry-After"))
+            )
+        except BROKEN as error:
+            return self._nothing(f"{type(error).__name__}: {error}")
+        return Answer(status=status, body=data if isinstance(data, dict) else {})
+
+    def _nothing(self, what: str) -> Answer:
+        if self._deadline.passed:
+            what = f"no complete answer within {self.deadline_seconds:g} s"
+        return Answer(status=NO_ANSWER, broken=what)
