@@ -10,9 +10,13 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.processes import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def dropped_identity() -> Identity | None:
@@ -49,22 +53,23 @@ def own(folder: Path, identity: Identity | None) -> None:
     folder.chmod(0o700)
 
 
-def reachable_copy(binaries: Path, identity: Identity | None, *, label: str) -> Path:
-    """`binaries`, or a copy in the temp dir, made once, where `identity` can't enter its parents."""
-    if identity is None or reachable_by_others(binaries):
-        return binaries
-    copy = _temp_parent() / label
-    if not copy.exists():
+def reachable_copies(folders: Sequence[Path], identity: Identity | None, *, label: str) -> Path:
+    """The parent of the folders, or of copies of them in the temp dir, made once, where `identity` can't enter theirs."""
+    if identity is None or all(reachable_by_others(folder.parent) and reachable_by_others(folder) for folder in folders):
+        return folders[0].parent
+    copies = _temp_parent() / label
+    if not copies.exists():
         unfinished = Path(tempfile.mkdtemp(dir=_temp_parent()))
-        shutil.copytree(binaries, unfinished / "copy", symlinks=True)
+        for folder in folders:
+            shutil.copytree(folder, unfinished / folder.name, symlinks=True)
+        unfinished.chmod(0o711)
         try:
-            (unfinished / "copy").rename(copy)
+            unfinished.rename(copies)
         except OSError:
-            if not copy.exists():  # else another process was faster
-                raise
-        finally:
             shutil.rmtree(unfinished)
-    return copy
+            if not copies.exists():  # else another process was faster
+                raise
+    return copies
 
 
 def _temp_parent() -> Path:

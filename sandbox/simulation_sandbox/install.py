@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from simulation_sandbox.errors import PartUnavailableError
+from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.layout import CHECKOUT, Layout
 from simulation_sandbox.postgres import Postgres
 from simulation_sandbox.processes import Child
@@ -58,6 +58,8 @@ def install(layout: Layout, wanted: Installation, report: Report) -> None:
     helm = Child.spawn([*command, "--wait", "--timeout", f"{INSTALL_WITHIN_SECONDS}s"], log=log, env=helm_environment(layout))
     try:
         helm.expect_success(within_seconds=INSTALL_WITHIN_SECONDS + 30)
+    except SandboxError as error:
+        raise SandboxError(f"{error} (source {layout.env}; kubectl -n {NAMESPACE} get pods, and the pods' logs in {layout.node})") from None
     finally:
         helm.stop()
 

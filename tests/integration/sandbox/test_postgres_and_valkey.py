@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -8,7 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from simulation_sandbox.postgres import Postgres, Tuning
+from simulation_sandbox import postgres as module
+from simulation_sandbox.postgres import Postgres, Tuning, find_package
 from simulation_sandbox.valkey import Valkey
 
 if TYPE_CHECKING:
@@ -73,3 +77,25 @@ def test_valkey_keeps_its_url_over_a_restart(valkey: Valkey) -> None:
     valkey.stop()
     valkey.start()
     assert valkey.url == url
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as somebody else")
+def test_root_can_have_its_checkout_where_nobody_else_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /root: the programs and the data are kept in the temp dir then."""
+    package = find_package()
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        (private / folder.name).symlink_to(folder)
+    monkeypatch.setattr(module, "find_package", lambda: private / package.name)
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.mkdtemp(prefix="simulation-tests-"))
+    os.chmod(tempfile.gettempdir(), 0o711)
+    server = Postgres(private / "postgres", tuning=Tuning(durable=False))
+    try:
+        server.start()
+        assert not server.data.is_relative_to(private)
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        server.remove()
+        shutil.rmtree(tempfile.gettempdir())
