@@ -117,7 +117,7 @@ def _wait_until_ready(layout: Layout, supervisor: Child | None, report: Report) 
         nonlocal told
         state = State.load(layout.state)
         if (supervisor is not None and not supervisor.alive) or (supervisor is None and state is None):
-            raise SandboxError(f"the sandbox didn't start: {last_lines(layout.log / 'supervisor.log', 3)}")
+            raise SandboxError(f"the sandbox didn't start: {last_lines(layout.log / 'supervisor.log', 1)}")
         if state is not None and state.doing != told:
             told = state.doing
             report(told)

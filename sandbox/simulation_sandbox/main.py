@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -100,15 +98,9 @@ def node(
     name: Annotated[str, typer.Option(help="The Node's name.")] = NODE_NAME,
 ) -> None:
     """Serves the process node, which stands in for the kubelet, until interrupted."""
-    from simulation_sandbox.node.node import ProcessNode  # noqa: PLC0415 - only this command needs it
+    from simulation_sandbox.node.command import run_node  # noqa: PLC0415 - only this command needs it
 
-    asked_to_stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked_to_stop.set())
-    process_node = ProcessNode(kubeconfig, folder, bin_dir, name)
-    process_node.start()
-    asked_to_stop.wait()
-    process_node.stop()
+    run_node(kubeconfig, folder, bin_dir, name)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ def parts_of(layout: Layout, assets: Assets) -> dict[str, Part]:
         "control plane": control_plane,
         "hubspot": _hubspot(layout),
     }
-    if importlib.util.find_spec("simulation_sandbox.node.node") is not None:
+    if importlib.util.find_spec("simulation_sandbox.node.command") is not None:
         parts["node"] = _node(layout, control_plane)
     return parts
 
