@@ -4,8 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-# The address and token of another HubSpot-compatible server for `make up`.
-export HUBSPOT_URL HUBSPOT_TOKEN
+# The address and token of another HubSpot-compatible server for `make up`; KEEP for `make demo`.
+export HUBSPOT_URL HUBSPOT_TOKEN KEEP
 
 .PHONY: help setup assets demo up down test lint verify
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.gobinary import find_go
+from simulation_sandbox.locks import only_one
 from simulation_sandbox.processes import Child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Report = Callable[[str], None]
 
@@ -91,22 +90,12 @@ def ensure(report: Report) -> Assets:
             raise
     folder = pinned_folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _only_builder(folder.with_suffix(".lock"), report):
+    wait_message = "another build of the control plane is under way: waiting for it"
+    with only_one(folder.with_suffix(".lock"), waiting=lambda: report(wait_message)):
         assets = Assets(folder)
         if assets.missing:
             _build_into(folder, report)
     return assets
-
-
-@contextmanager
-def _only_builder(lock: Path, report: Report) -> Iterator[None]:
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("another build of the control plane is under way: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _build_into(folder: Path, report: Report) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import shlex
 import shutil
 import signal
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from simulation_sandbox import assets
 from simulation_sandbox.errors import SandboxError
 from simulation_sandbox.layout import CHECKOUT, Layout, State
+from simulation_sandbox.locks import only_one
 from simulation_sandbox.postgres import Postgres
 from simulation_sandbox.processes import Child, last_lines, stop_by_id
 from simulation_sandbox.valkey import Valkey
 from simulation_sandbox.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Report = Callable[[str], None]
 
@@ -35,7 +34,7 @@ def up(layout: Layout, report: Report, *, hubspot_url: str | None = None, attach
     layout.root.mkdir(parents=True, exist_ok=True)
     layout.root.chmod(0o711)  # Postgres, another user where we are root, must find its folder
     built = assets.ensure(report)
-    with _only_command(layout):
+    with only_one(layout.lock):
         supervisor = None
         if not is_running(layout):
             _end_leftovers(layout)
@@ -49,7 +48,7 @@ def down(layout: Layout, report: Report) -> None:
     if not layout.root.exists():
         report("nothing runs")
         return
-    with _only_command(layout):
+    with only_one(layout.lock):
         state = State.load(layout.state)
         if state is None:
             report("nothing runs")
@@ -91,14 +90,6 @@ def write_environment(layout: Layout, built: assets.Assets, hubspot_url: str) ->
     lines.append(f'export PATH={shlex.quote(programs)}:"$PATH"')
     layout.env.touch(mode=0o600)
     layout.env.write_text("\n".join(lines) + "\n")
-
-
-@contextmanager
-def _only_command(layout: Layout) -> Iterator[None]:
-    """One up or down at a time; the lock goes with the process that holds it."""
-    with layout.lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _start_supervisor(layout: Layout, *, attached: bool) -> Child:

@@ -14,6 +14,7 @@ import yaml
 
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.layout import CHECKOUT, Layout
+from simulation_sandbox.locks import only_one
 from simulation_sandbox.postgres import Postgres
 from simulation_sandbox.processes import Child
 from simulation_sandbox.valkey import Valkey
@@ -43,23 +44,35 @@ class Installation:
 
 def install(layout: Layout, wanted: Installation, report: Report) -> None:
     """Returns once the chart's Deployments are available. Again is harmless: an upgrade to the same."""
-    write_secrets(layout, wanted)
-    if not CHART.exists():
-        report(f"no chart at {CHART}: nothing installed")
-        return
-    report("installing the chart")
+    with only_one(layout.root / "install.lock"):
+        write_secrets(layout, wanted)
+        if not CHART.exists():
+            report(f"no chart at {CHART}: nothing installed")
+            return
+        report("installing the chart")
+        _forget_unfinished(layout)
+        _upgrade(layout, wanted)
+
+
+def _forget_unfinished(layout: Layout) -> None:
+    """Helm refuses to go on after a command of its own that was interrupted or failed, until that revision's record is gone."""
+    unfinished = f"owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback,failed)"
+    _kubectl(layout, "delete", "secret", "--namespace", NAMESPACE, "--selector", unfinished)
+
+
+def _upgrade(layout: Layout, wanted: Installation) -> None:
     own, extra = layout.root / "values.yaml", layout.root / "extra-values.yaml"
     own.write_text(json.dumps(values(wanted.hubspot_url), indent=1))  # JSON is YAML
     extra.write_text(json.dumps(wanted.values))
     log = layout.log / "helm.log"
     log.unlink(missing_ok=True)
     command: list[str | Path] = [layout.bin / "helm", "upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE]
-    command += ["--values", own, "--values", extra]
-    helm = Child.spawn([*command, "--wait", "--timeout", f"{INSTALL_WITHIN_SECONDS}s"], log=log, env=helm_environment(layout))
+    command += ["--values", own, "--values", extra, "--wait", "--timeout", f"{INSTALL_WITHIN_SECONDS}s"]
+    helm = Child.spawn(command, log=log, env=helm_environment(layout))
     try:
         helm.expect_success(within_seconds=INSTALL_WITHIN_SECONDS + 30)
     except SandboxError as error:
-        raise SandboxError(f"{error} (source {layout.env}; kubectl -n {NAMESPACE} get pods, and the pods' logs in {layout.node})") from None
+        raise SandboxError(f"{error} (source {layout.env}; kubectl -n {NAMESPACE} get pods; their logs are in {layout.node})") from None
     finally:
         helm.stop()
 
@@ -90,12 +103,19 @@ def write_secrets(layout: Layout, wanted: Installation) -> None:
     manifest = layout.root / "secrets.yaml"
     manifest.touch(mode=0o600)
     manifest.write_text(yaml.safe_dump_all(manifests))
-    # Server-side: a client-side apply would keep a second copy of each secret in an annotation.
-    apply: list[str | Path] = [kubectl(), "apply", "--server-side", "--force-conflicts", "-f", manifest]
     try:
-        Child.spawn(apply, log=layout.log / "kubectl.log", env=helm_environment(layout)).expect_success(within_seconds=60)
+        # Server-side: a client-side apply would keep a second copy of each secret in an annotation.
+        _kubectl(layout, "apply", "--server-side", "--force-conflicts", "-f", str(manifest))
     finally:
         manifest.unlink()
+
+
+def _kubectl(layout: Layout, *arguments: str) -> None:
+    child = Child.spawn([kubectl(), *arguments], log=layout.log / "kubectl.log", env=helm_environment(layout))
+    try:
+        child.expect_success(within_seconds=60)
+    finally:
+        child.stop()
 
 
 def _secret(name: str, content: dict[str, str]) -> dict[str, Any]:

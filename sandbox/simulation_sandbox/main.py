@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from simulation_sandbox import assets as built
 from simulation_sandbox import cluster
@@ -77,6 +78,17 @@ def status(folder: Folder = DEFAULT.root) -> None:
     report(f"{state.doing} (supervisor pid {state.supervisor.pid})")
     for name, process in state.parts.items():
         report(f"{name}: pid {process.pid}, {'alive' if process.alive else 'gone'}")
+
+
+@app.command()
+def demo(
+    folder: Folder = DEFAULT.root,
+    keep: Annotated[bool, typer.Option(help="Leave the sandbox running afterwards.", envvar="KEEP")] = False,
+) -> None:
+    """The whole product once, live: sandbox, chart, an example, and the proof that it did what was planned."""
+    from simulation_sandbox.demo.run import demo as run_demo  # noqa: PLC0415 - only this command needs it
+
+    raise typer.Exit(run_demo(Layout(folder.resolve()), DUMMY_TOKEN, keep=keep, console=Console()))
 
 
 @app.command()
