@@ -29,7 +29,7 @@ BROKEN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, Valu
 class CrmClient:
     """For one thread at a time. Built once per portal and token: it holds the connections.
 
-    `before_call` may raise to forbid the call; it is given the seconds the call may take.
+    `before_call` may raise FenceLostError to forbid the call; it is given the seconds the call may take.
     """
 
     def __init__(self, *, url: str | None, token: str, pace: Pace, deadline_seconds: float = CALL_DEADLINE_SECONDS) -> None:

@@ -16,7 +16,7 @@ from simulation_worker.crm.writes import BatchWriter, Link
 def deliver_records(
     client: CrmClient, marks: Marks, records: Sequence[Record], *, clock: Callable[[], float] = time.monotonic
 ) -> dict[int, RecordFate]:
-    """The fate of each record, by its number. Raises PortalHeldError, and whatever `client.before_call` raises."""
+    """The fate of each record, by its number. Raises PortalHeldError when the portal takes nothing more."""
     writer = BatchWriter(client)
     fates = writer.upsert("companies", [company_object(r.company, marks) for r in records if r.company])
     answered = dict.fromkeys((r.number for r in records), clock())

@@ -10,7 +10,7 @@ from simulation_core.reasons import Reason
 from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer
 from simulation_worker.crm.client import CrmClient
-from simulation_worker.crm.errors import PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
 from simulation_worker.crm.judge import BROKEN_MS, Ruling, Verdict, judge, may_pass
 from simulation_worker.crm.setup import KEY
@@ -76,7 +76,10 @@ class BatchWriter:
     def _write(self, items: Sequence[Item], send: _Send[Item], read: _Read[Item], *, again: bool = True) -> dict[str, Fate]:
         if self._paused:
             return dict.fromkeys(map(_key, items), self._paused)
-        answer = send(items)
+        try:
+            answer = send(items)
+        except FenceLostError as lost:
+            return self._stop_short(items, str(lost))
         verdict = judge(answer)
         match verdict.ruling:
             case Ruling.DONE:
@@ -117,6 +120,11 @@ class BatchWriter:
             if half:
                 fates |= self._write(half, send, read)
         return fates
+
+    def _stop_short(self, items: Sequence[Item], message: str) -> dict[str, Fate]:
+        """No call may be made any more; what was written so far keeps its fate."""
+        self._paused = Postponed(reason=Reason.DRAINING, message=message, wait_ms=0, counts_as_try=False)
+        return dict.fromkeys(map(_key, items), self._paused)
 
     def _postpone(self, items: Sequence[Item], answer: Answer, verdict: Verdict) -> dict[str, Fate]:
         assert verdict.reason is not None

@@ -1,0 +1,130 @@
+"""One portal as this process serves it: its client, whether it was found ready, and until when it is left alone."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_core.ledger import portals as ledger_portals
+from simulation_core.ledger.portals import PortalAccount
+from simulation_core.portals import Portal
+from simulation_core.reasons import Reason
+from simulation_worker.content.values import Record
+from simulation_worker.crm.client import CALL_DEADLINE_SECONDS, CrmClient
+from simulation_worker.crm.delivery import deliver_records
+from simulation_worker.crm.errors import PortalHeldError
+from simulation_worker.crm.fates import Delivered, Postponed, RecordFate
+from simulation_worker.crm.pace import Pace
+from simulation_worker.crm.properties import Marks
+from simulation_worker.crm.setup import prepare
+from simulation_worker.lease import Lease
+from simulation_worker.metrics import Metrics
+from simulation_worker.retry import hold_ms
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Tells the ledger why the portal isn't served, and when it is again. A new token or another limit makes a new desk."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        token: str,
+        *,
+        engine: Engine,
+        metrics: Metrics,
+        deadline_seconds: float = CALL_DEADLINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.portal = portal
+        self.token = token
+        self._engine = engine
+        self._metrics = metrics
+        self._clock = clock
+        self._client = CrmClient(url=portal.url, token=token, pace=Pace(portal.calls_per_ten_seconds), deadline_seconds=deadline_seconds)
+        self._client.after_call = lambda _path, status: metrics.calls.labels(portal.name, status).inc()
+        self._ready = False
+        self._held_until_s = 0.0
+        self._outages = 0
+        self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
+
+    @property
+    def held_for_s(self) -> float:
+        """Seconds for which nothing should be sent; 0: none."""
+        return max(0.0, self._held_until_s - self._clock())
+
+    def make_ready(self) -> bool:
+        """Checks the account and its properties once. False: the portal is held, and the ledger knows why."""
+        if self._ready:
+            return True
+        try:
+            account = prepare(self._client, self.portal)
+        except PortalHeldError as held:
+            self.hold(held.reason, str(held), held.wait_ms)
+            return False
+        self._ready = True
+        log.info("portal %s: account %d, %s", self.portal.name, account.id, account.type)
+        seen = PortalAccount(account_id=account.id, account_type=account.type)
+        self._tell(lambda: ledger_portals.saw_account(self._engine, self.portal.name, seen))
+        self._served()
+        return True
+
+    def deliver(self, marks: Marks, records: Sequence[Record], lease: Lease) -> dict[int, RecordFate]:
+        """The fate of each record. A portal that asks for a pause gets it, and the records are postponed until then."""
+        self._client.before_call = lease.hold_for
+        try:
+            fates = deliver_records(self._client, marks, records, clock=self._clock)
+        except PortalHeldError as held:
+            self._ready = False  # ask anew who we are before the next write
+            wait_ms = self.hold(held.reason, str(held), held.wait_ms)
+            fate = Postponed(reason=held.reason, message=str(held), wait_ms=wait_ms, counts_as_try=False)
+            return {record.number: fate for record in records}
+        finally:
+            self._client.before_call = lambda _: None
+        self._learn_from(list(fates.values()))
+        return fates
+
+    def hold(self, reason: Reason, message: str, asked_ms: int) -> int:
+        """Leaves the portal alone; for how many milliseconds."""
+        self._outages += reason is Reason.PORTAL_UNAVAILABLE
+        wait_ms = hold_ms(reason, asked_ms, self._outages)
+        self._held_until_s = self._clock() + wait_ms / 1000
+        self._metrics.held.labels(self.portal.name).set(1)
+        log.warning("portal %s is left alone for %.1f s: %s: %s", self.portal.name, wait_ms / 1000, reason, message)
+        self._told = True
+        self._tell(lambda: ledger_portals.report(self._engine, self.portal.name, reason, message, wait_ms))
+        return wait_ms
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _learn_from(self, fates: Sequence[RecordFate]) -> None:
+        pause = next((fate for fate in fates if isinstance(fate, Postponed) and fate.reason in PAUSES and fate.wait_ms), None)
+        if pause:
+            self.hold(pause.reason, pause.message, pause.wait_ms)
+        elif any(isinstance(fate, Delivered) for fate in fates):
+            self._served()
+
+    def _served(self) -> None:
+        self._outages = 0
+        self._metrics.held.labels(self.portal.name).set(0)
+        if self._told:
+            self._told = not self._tell(lambda: ledger_portals.clear(self._engine, self.portal.name))
+
+    def _tell(self, write: Callable[[], None]) -> bool:
+        """What the ledger can't take now is told again with the next problem: a condition is no reason to stop delivering."""
+        try:
+            write()
+        except LedgerUnavailableError as error:
+            log.warning("portal %s: could not be recorded: %s", self.portal.name, error)
+            return False
+        return True
+
+
+# Reasons that are the portal's, not a record's.
+PAUSES = frozenset({Reason.PORTAL_UNAVAILABLE, Reason.PORTAL_THROTTLED, Reason.DAILY_LIMIT_REACHED})

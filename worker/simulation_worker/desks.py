@@ -1,0 +1,61 @@
+"""Which portals this process serves: those in the portals file for which there is a token. Both may change at any time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from simulation_core.portals import Portal, PortalsFile
+from simulation_worker.desk import Desk
+
+log = logging.getLogger(__name__)
+
+MakeDesk = Callable[[Portal, str], Desk]
+
+
+class Desks:
+    """The desks, by portal. A desk lives for as long as its portal's entry and token stay the same."""
+
+    def __init__(self, portals: PortalsFile, tokens: Path, make: MakeDesk) -> None:
+        self._portals = portals
+        self._tokens = tokens
+        self._make = make
+        self._desks: dict[str, Desk] = {}
+        self._without_token: frozenset[str] = frozenset()
+
+    def refresh(self) -> None:
+        """Reads the portals file and the tokens again. Cheap: some small files."""
+        configured = self._portals.current
+        tokens = {name: token for name in configured if (token := self._token(name))}
+        self._say_what_is_missing(frozenset(configured) - tokens.keys())
+        for name in [name for name, desk in self._desks.items() if desk.portal != configured.get(name) or desk.token != tokens.get(name)]:
+            self._desks.pop(name).close()
+        for name, token in tokens.items():
+            if name not in self._desks:
+                self._desks[name] = self._make(configured[name], token)
+
+    def all(self) -> list[Desk]:
+        return list(self._desks.values())
+
+    def get(self, portal: str) -> Desk | None:
+        return self._desks.get(portal)
+
+    def close(self) -> None:
+        for desk in self._desks.values():
+            desk.close()
+        self._desks.clear()
+
+    def _token(self, portal: str) -> str | None:
+        """The token, or None. Its text goes into a header, so nothing but visible ASCII is taken; it is never logged."""
+        try:
+            token = (self._tokens / portal).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return token if token and all("!" <= letter <= "~" for letter in token) else None
+
+    def _say_what_is_missing(self, portals: frozenset[str]) -> None:
+        if portals - self._without_token:
+            names = ", ".join(sorted(portals))
+            log.warning("no usable token below SIMULATION_PORTAL_TOKENS_DIR for: %s; these portals are not served here", names)
+        self._without_token = portals

@@ -1,0 +1,34 @@
+"""When to try again. Pure: what happened and a random number go in, milliseconds come out. Whether to try again is the ledger's to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simulation_core.reasons import Reason
+from simulation_worker.crm.fates import Postponed
+
+FIRST_MS = 1_000
+LONGEST_MS = 300_000
+LONGEST_OUTAGE_MS = 30_000
+
+
+def retry_after_ms(postponed: Sequence[Postponed], tries: int, dice: float) -> int:
+    """For a batch of which these records were postponed; `tries` is the most any of them had, `dice` in 0 … 1.
+
+    The portal's own wait where it gave one; for a record's own trouble 1 s, 4 s, 16 s … up to 5 min. Up to half is taken off at random,
+    so that batches that failed together don't return together.
+    """
+    if not postponed:
+        return 0
+    asked = max(fate.wait_ms for fate in postponed)
+    if not any(fate.counts_as_try for fate in postponed):
+        return asked
+    longest = min(LONGEST_MS, FIRST_MS << (2 * min(tries, 10)))
+    return max(asked // 2, round(longest * (1 - dice / 2)))
+
+
+def hold_ms(reason: Reason, asked_ms: int, outages: int) -> int:
+    """How long to leave a portal alone. HubSpot's word counts, but an outage that goes on is asked about less and less often."""
+    if reason is not Reason.PORTAL_UNAVAILABLE:
+        return asked_ms
+    return max(asked_ms, min(LONGEST_OUTAGE_MS, FIRST_MS << min(max(outages - 1, 0), 10)))
