@@ -20,7 +20,7 @@ from simulation_core.reasons import Reason
 from simulation_core.spec import Spec, parse_spec
 
 # The comment that migration 0001 leaves on a users table of its own.
-_USERS_MARK = "created by simulation-operator"
+USERS_MARK = "created by simulation-operator"
 
 # Guarantees: whoever accepts first decides; everyone else finds that row.
 _INSERT_RUN = text("""
@@ -170,7 +170,7 @@ def _begin(spec: Spec, *, now_ms: int, lead_ms: int) -> _Beginning:
 
 
 def _ensure_user(connection: Connection, user_id: UUID) -> None:
-    ours = connection.scalar(text("SELECT obj_description(to_regclass('users'), 'pg_class') = :mark"), {"mark": _USERS_MARK})
+    ours = connection.scalar(text("SELECT obj_description(to_regclass('users'), 'pg_class') = :mark"), {"mark": USERS_MARK})
     if ours:
         connection.execute(text("INSERT INTO users (id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": user_id})
     elif not connection.scalar(text("SELECT EXISTS (SELECT FROM users WHERE id = :id)"), {"id": user_id}):

@@ -54,6 +54,10 @@ UPDATE simulations SET updated_at = statement_timestamp(),
 WHERE id = :id AND status = 'SUSPENDED'
 """)
 
+_REMEMBER_DELETION = text("""
+UPDATE simulations SET deleted_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id AND deleted_at IS NULL
+""")
+
 
 def suspend(engine: Engine, id: UUID) -> int:  # noqa: A002 - the column's name
     """From now on nothing is claimed. Returns how many claims are still being delivered; at 0 the run is SUSPENDED."""
@@ -69,12 +73,7 @@ def delete(engine: Engine, id: UUID) -> int:  # noqa: A002
     """The CR is gone: like cancel, from any state, and remembered in deleted_at. What was recorded stays."""
     with transaction(engine) as connection:
         left = _change(connection, id, "DELETED", allowed=["RUNNING", "SUSPENDED", "CANCELLED"])
-        connection.execute(
-            text(
-                "UPDATE simulations SET deleted_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id AND deleted_at IS NULL"
-            ),
-            {"id": id},
-        )
+        connection.execute(_REMEMBER_DELETION, {"id": id})
         return left
 
 

@@ -48,6 +48,7 @@ def create_ledger_engine(url: str, *, application_name: str, pool_size: int = 4)
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # an error in a log shall not carry records or HubSpot's messages about them
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=0,

@@ -62,6 +62,10 @@ class MakeRun:
         self._started_ms_ago = 60_000
         self._spec: dict[str, Any] = {"scenario": "B2C", "durationSeconds": 3600}
 
+    def on(self, engine: Engine) -> MakeRun:
+        self.engine = engine
+        return self
+
     def with_id(self, number: int) -> MakeRun:
         """Ids in a known order, for tests of lock orders."""
         self.id = uuid.UUID(int=number)
@@ -144,17 +148,29 @@ class MakeRun:
             )
 
 
-def in_thread(work: Callable[[], Any]) -> threading.Thread:
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
+@pytest.fixture
+def in_thread() -> Callable[[Callable[[], Any]], threading.Thread]:
+    """Starts work in a thread; the test joins it."""
+
+    def start(work: Callable[[], Any]) -> threading.Thread:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
+    return start
 
 
-def until(condition: Callable[[], bool], within_seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + within_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        threading.Event().wait(0.01)
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Waits for a condition, with a deadline."""
+
+    def wait(condition: Callable[[], bool], within_seconds: float = 10.0) -> None:
+        deadline = time.monotonic() + within_seconds
+        while not condition():
+            assert time.monotonic() < deadline, "the condition was not met in time"
+            threading.Event().wait(0.01)
+
+    return wait
 
 
 @pytest.fixture

@@ -1,0 +1,94 @@
+"""Storing a plan survives crashes between its transactions, and two that store at once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from simulation_core.errors import PlanIncompleteError
+from simulation_core.ledger import control, plans, runs
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.values import Status
+
+
+def stored(engine, run):
+    with transaction(engine) as connection:
+        rows = connection.execute(
+            text("SELECT number, first_record, offset_ms, record_offsets FROM batches WHERE simulation_id = :id ORDER BY number"),
+            {"id": run.id},
+        )
+        return [tuple(row) for row in rows]
+
+
+def test_storing_goes_on_from_the_watermark_after_a_crash(engine, make_run):
+    run = make_run().due_at(0, 3, 10, 10, 20).batches_of(2).accepted()
+    assert plans.store(engine, run.id, run.plan, 0, limit=2) == 2
+    # the process dies here; the next one asks where to go on
+    assert plans.watermark(engine, run.id) == 2
+    assert plans.store(engine, run.id, run.plan, 2, limit=2) == 3
+    assert stored(engine, run) == [(0, 0, 3, [3, 0]), (1, 2, 10, [0, 0]), (2, 4, 20, [0])]
+
+
+def test_storing_a_stretch_again_changes_nothing(engine, make_run):
+    run = make_run().due_at(0, 3, 10).accepted()
+    assert plans.store(engine, run.id, run.plan, 0) == 3
+    assert plans.store(engine, run.id, run.plan, 0) == 3
+    assert plans.store(engine, run.id, run.plan, 3) == 3
+    assert len(stored(engine, run)) == 3
+
+
+def test_two_that_store_the_same_stretch_at_once_store_it_once(engine, make_run):
+    run = make_run().records(3000).accepted()
+    barrier = threading.Barrier(3)
+    marks = []
+
+    def store():
+        barrier.wait(10)
+        marks.append(plans.store(engine, run.id, run.plan, 0))
+
+    threads = [threading.Thread(target=store) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert marks == [3000] * 3
+    assert len(stored(engine, run)) == 3000
+
+
+def test_a_plan_is_published_once_and_only_whole(engine, make_run):
+    run = make_run().records(3).accepted()
+    plans.store(engine, run.id, run.plan, 0, limit=2)
+    with pytest.raises(PlanIncompleteError, match="2 of 3 batches"):
+        plans.publish(engine, run.id, run.plan)
+    plans.store(engine, run.id, run.plan, 2)
+    plans.publish(engine, run.id, run.plan)
+    assert runs.get(engine, run.id).status is Status.QUEUED
+    run.claimed()
+    plans.publish(engine, run.id, run.plan)
+    assert runs.get(engine, run.id).status is Status.RUNNING
+    assert (run.column("planned")[0], run.column("objects")) == (3, {"contacts": 3})
+
+
+def test_a_run_suspended_while_planning_is_published_and_resumed_as_queued(engine, make_run):
+    run = make_run().records(2).accepted()
+    assert control.suspend(engine, run.id) == 0
+    assert runs.get(engine, run.id).status is Status.SUSPENDED
+    control.resume(engine, run.id)
+    assert runs.get(engine, run.id).status is Status.PLANNING
+    control.suspend(engine, run.id)
+    plans.store(engine, run.id, run.plan, 0)
+    plans.publish(engine, run.id, run.plan)
+    assert runs.get(engine, run.id).status is Status.SUSPENDED
+    control.resume(engine, run.id)
+    assert runs.get(engine, run.id).status is Status.QUEUED
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(engine, make_run):
+    run = make_run().records(4).accepted()
+    broken = run.plan.__class__(offsets_ms=run.plan.offsets_ms[:2], batches=run.plan.batches)
+    with pytest.raises(ValueError, match="broadcast"):
+        plans.store(engine, run.id, broken, 0)
+    assert plans.watermark(engine, run.id) == 0
+    assert stored(engine, run) == []

@@ -1,0 +1,55 @@
+"""What status shows of a run, and that folding adds each delta once."""
+
+from __future__ import annotations
+
+import uuid
+
+from simulation_core.ledger import control, finishes, progress
+from simulation_core.ledger.values import Finish, Outcome, RecordResult
+
+
+def test_progress_tells_what_is_next_and_how_late(engine, make_run):
+    run = make_run().started_ms_ago(1000).due_at(0, 500_000).published()
+    claimed = run.claimed(0)
+    (shown,) = progress.progress(engine, [run.id, uuid.uuid4()])
+    assert (shown.draining, shown.bucket_ms, shown.lateness_p50_ms) == (1, 90_000, None)
+    assert shown.next_due_ms == shown.run.start_ms + 500_000
+    assert shown.planned[0] == 2
+    finishes.finish(engine, [run.delivered(claimed)])
+    progress.fold(engine)
+    (shown,) = progress.progress(engine, [run.id])
+    assert (shown.draining, shown.run.records_processed, sum(shown.delivered)) == (0, 1, 1)
+    assert 900 < shown.lateness_p50_ms < 5000
+
+
+def test_the_last_five_failures_are_shown_newest_first(engine, make_run):
+    run = make_run().records(8).batches_of(8).published()
+    results = [
+        RecordResult(index=i, outcome=Outcome.FAILED, reason="RecordRejected", message=f"bad {i}", correlation_id=f"c{i}") for i in range(7)
+    ]
+    finishes.finish(engine, [Finish(fence=run.claimed().fence, results=results)])
+    (shown,) = progress.progress(engine, [run.id])
+    assert [failure.record for failure in shown.failures] == [6, 5, 4, 3, 2]
+    assert (shown.failures[0].message, shown.failures[0].correlation_id) == ("bad 6", "c6")
+
+
+def test_folding_takes_limited_bites_and_ends(engine, make_run):
+    run = make_run().records(5).published()
+    for batch in range(5):
+        finishes.finish(engine, [run.delivered(run.claimed(batch))])
+    bites = 0
+    while progress.fold(engine, limit=2):
+        bites += 1
+    assert bites == 3
+    (shown,) = progress.progress(engine, [run.id])
+    assert sum(shown.delivered) == 5
+
+
+def test_changed_since_names_what_moved(engine, make_run):
+    still, moving = make_run().published(), make_run().published()
+    since = progress.progress(engine, [still.id])[0].run.accepted_ms
+    assert progress.changed_since(engine, since) == {still.id, moving.id}
+    with_clock = 10**6 + since
+    assert progress.changed_since(engine, with_clock) == set()
+    control.suspend(engine, moving.id)
+    assert moving.id in progress.changed_since(engine, since)
