@@ -44,17 +44,19 @@ WITH given AS MATERIALIZED (
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     WHERE {GUARD}
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+), timed AS MATERIALIZED (
+    SELECT l.*, {to_ms("s.start_time")} AS start_ms, s.shift_milliseconds AS shift_ms, {NOW_MS} AS now_ms,
+           greatest(1, {to_ms("s.end_time")} - {to_ms("s.start_time")}) AS window_ms,
+           coalesce((s.spec #>> '{{retries,limit}}')::integer, 5) AS tries_limit
+    FROM locked l JOIN simulations s ON s.id = l.simulation_id
 ), cells AS MATERIALIZED (
     SELECT l.ordinal, r.position, l.simulation_id, l.attempt, l.first_record + r.position - 1 AS record,
            r.old_outcome, r.tries, r.outcome, r.given_outcome,
            CASE WHEN r.old_outcome = 1 THEN r.old_delivered
-                WHEN r.outcome = 1 THEN coalesce(r.delivered_ms, {NOW_MS}) - ({to_ms("s.start_time")}) END AS delivered_offset,
-           l.offset_ms - r.before_ms + s.shift_milliseconds AS due_offset,
-           s.shift_milliseconds AS shift_ms,
-           greatest(1, {to_ms("s.end_time")} - {to_ms("s.start_time")}) AS window_ms,
-           l.errors -> (r.position - 1)::text AS error
-    FROM locked l
-    JOIN simulations s ON s.id = l.simulation_id
+                WHEN r.outcome = 1 THEN coalesce(r.delivered_ms, l.now_ms) - l.start_ms END AS delivered_offset,
+           l.offset_ms - r.before_ms + l.shift_ms AS due_offset, l.shift_ms, l.window_ms,
+           CASE WHEN l.errors <> '{{}}' THEN l.errors -> (r.position - 1)::text END AS error
+    FROM timed l
     CROSS JOIN LATERAL (
         SELECT z.position, z.before_ms, z.old_delivered, z.delivered_ms,
                coalesce(z.old_outcome, 0) AS old_outcome,
@@ -62,7 +64,7 @@ WITH given AS MATERIALIZED (
                coalesce(z.given_outcome, 0) AS given_outcome,
                CASE WHEN coalesce(z.old_outcome, 0) <> 0 THEN z.old_outcome
                     WHEN coalesce(z.given_outcome, 0) <> 0 THEN z.given_outcome
-                    WHEN z.tried = 1 AND coalesce(z.tries, 0) + 1 >= coalesce((s.spec #>> '{{retries,limit}}')::integer, 5) THEN 2
+                    WHEN z.tried = 1 AND coalesce(z.tries, 0) + 1 >= l.tries_limit THEN 2
                     ELSE 0 END AS outcome
         FROM unnest(l.record_offsets, l.outcomes, l.tries, l.delivered_offsets, l.new_outcomes, l.tried, l.delivered_ms)
              WITH ORDINALITY AS z (before_ms, old_outcome, tries, old_delivered, given_outcome, tried, delivered_ms, position)

@@ -24,13 +24,13 @@ class SessionLock:
 
     def acquire(self, timeout: float) -> bool:
         """Waits up to `timeout` seconds; False when another holds it. Raises LedgerUnavailableError when Postgres is away."""
-        with self._guard, unavailability_named():
-            if self._connection is not None:
-                if self._answers(self._connection):
-                    return True
-                self._drop()
-            self._connection = self._lock(timeout)
-            return self._connection is not None
+        if self.held():
+            return True
+        with unavailability_named():
+            connection = self._lock(timeout)  # outside the guard: held() answers meanwhile
+        with self._guard:
+            self._connection = connection
+        return connection is not None
 
     def held(self) -> bool:
         """Asks Postgres over the connection that holds it. False: stop at once what needs the lock."""
