@@ -186,3 +186,27 @@ def test_settling_waits_for_a_resume_under_way(engine, make_run, in_thread, wait
     settling.join(10)
     assert settled == []
     assert runs.get(engine, run.id).status is Status.RUNNING
+
+
+def test_two_groups_that_cross_wait_for_each_other_in_one_order(engine, make_run, in_thread, waiting_backends, until):
+    """The lock order as it is: the second group waits at the lowest run, so it holds nothing the first still needs."""
+    low, high = make_run().with_id(1).published(), make_run().with_id(2).published()
+    results = []
+    crossing = {"simulations": [high.id, low.id], "numbers": [0, 0], "attempts": [1, 1], "lease_ms": LEASE_MS}
+    with transaction(engine) as connection:
+        connection.execute(text("SELECT FROM batches WHERE simulation_id = :id FOR UPDATE"), {"id": low.id})
+        group = in_thread(lambda: results.extend(claims.claim(engine, [high.request(), low.request()], lease_ms=LEASE_MS)))
+        until(lambda: waiting_backends() == 1)
+        # Nobody holds the higher one yet: had the group locked in the order given, this would close a circle.
+        connection.execute(text("SET LOCAL lock_timeout = 2000"))
+        rows = connection.execute(text(CLAIM), crossing).mappings().all()
+        assert all(row["is_claimed"] for row in rows)
+    group.join(10)
+    assert [result.why for result in results] == ["the job is stale"] * 2
+
+
+def test_a_change_of_one_run_does_not_hold_up_others(engine, make_run):
+    stopped, other = make_run().published(), make_run().published()
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE simulation_control SET run_state = 'SUSPENDED' WHERE simulation_id = :id"), {"id": stopped.id})
+        assert other.claimed()
