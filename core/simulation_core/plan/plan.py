@@ -1,0 +1,62 @@
+"""A plan: every record's due time, the batches they travel in, and the figures a person wants to see. Same input, same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation_core.plan.batches import Batches, in_batches
+from simulation_core.plan.contacts import total_contacts
+from simulation_core.plan.times import due_offsets
+from simulation_core.spec import Scenario, Spec
+
+PLAN_VERSION = 1
+"""Raised whenever the same spec and seed would give another plan; a stored run keeps the version it was planned with."""
+
+TIMELINE_BUCKETS = 40
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Offsets are milliseconds from the start, one a record, non-decreasing, 0 … window."""
+
+    offsets_ms: NDArray[np.int64]
+    batches: Batches
+    histogram: tuple[int, ...]  # records due in each of 40 equal parts of the window
+    peak_per_minute: int  # most records due within any 60 s
+    objects: Mapping[str, int]  # companies, contacts, deals to be created
+
+
+def make_plan(spec: Spec, *, window_ms: int, seed: int) -> Plan:
+    """The plan of `spec` in a window of `window_ms` milliseconds. Memory grows with totalRecords; nothing else does."""
+    offsets = due_offsets(spec.distribution, records=spec.total_records, window_ms=window_ms)
+    return Plan(
+        offsets_ms=offsets,
+        batches=in_batches(offsets, spec.tolerance_milliseconds),
+        histogram=_histogram(offsets, window_ms),
+        peak_per_minute=_peak_per_minute(offsets),
+        objects=_objects(spec, seed),
+    )
+
+
+def _histogram(offsets_ms: NDArray[np.int64], window_ms: int) -> tuple[int, ...]:
+    """The last part includes the end."""
+    parts = np.minimum(offsets_ms * TIMELINE_BUCKETS // window_ms, TIMELINE_BUCKETS - 1)
+    return tuple(np.bincount(parts, minlength=TIMELINE_BUCKETS).tolist())
+
+
+def _peak_per_minute(offsets_ms: NDArray[np.int64]) -> int:
+    """A fullest minute begins with a record, so only those n minutes are looked at."""
+    beyond = np.searchsorted(offsets_ms, offsets_ms + MINUTE_MS, side="left")
+    return int((beyond - np.arange(len(offsets_ms))).max())
+
+
+def _objects(spec: Spec, seed: int) -> Mapping[str, int]:
+    if spec.scenario is Scenario.B2C:
+        return {"companies": 0, "contacts": spec.total_records, "deals": 0}
+    contacts = total_contacts(seed, spec.total_records, spec.records.contacts_per_company)
+    return {"companies": spec.total_records, "contacts": contacts, "deals": 0}
