@@ -159,7 +159,7 @@ class Container:
         if run.probing:
             run.probing.cancel()
         self._note.unlink(missing_ok=True)
-        words = last_words(self._around.place.log(self.name), run.log_offset)
+        words = last_words(self._around.place.log(self.name), run.log_offset) if code else ""
         message = "\n".join(part for part in (run.stopped_because, words) if part)
         self._after(ended(code, started_at=run.started_at, message=message))
 

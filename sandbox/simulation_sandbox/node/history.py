@@ -62,7 +62,7 @@ def ended(exit_code: int, *, started_at: datetime, message: str = "", reason: st
     return Terminated(
         exit_code=exit_code,
         reason=reason or usual,
-        message=message if exit_code else "",
+        message=message,
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )

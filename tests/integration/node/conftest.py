@@ -24,6 +24,12 @@ WITHIN_SECONDS = 20
 
 
 @pytest.fixture
+def quick() -> Timing:
+    """So that tests needn't wait."""
+    return QUICK
+
+
+@pytest.fixture
 def node_name(namespace: str) -> str:
     """Each test's own: a node left behind by another test can't take its pods."""
     return f"node-{namespace}"
@@ -158,3 +164,9 @@ class Pods:
 @pytest.fixture
 def pods(kube: ApiClient, namespace: str, node_name: str) -> Pods:
     return Pods(kube, namespace, node_name)
+
+
+@pytest.fixture
+def pods_of() -> type[Pods]:
+    """For a test with a control plane of its own."""
+    return Pods
