@@ -83,7 +83,7 @@ def accept(  # noqa: PLR0913 - the row's birth certificate: each is a column, an
             "name": name,
             "seed": seed,
             "portal": parsed.portal,
-            "spec": json.dumps({**spec, **parsed.model_dump(mode="json", by_alias=True, exclude_none=True)}),
+            "spec": json.dumps({**spec, **_with_defaults(parsed)}),
             "plan_version": plan_version,
             "tolerance": parsed.tolerance_milliseconds,
             "reason": beginning.reason,
@@ -175,6 +175,15 @@ def _ensure_user(connection: Connection, user_id: UUID) -> None:
         connection.execute(text("INSERT INTO users (id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": user_id})
     elif not connection.scalar(text("SELECT EXISTS (SELECT FROM users WHERE id = :id)"), {"id": user_id}):
         raise UserUnknownError(f"spec.userId: {user_id} is not in the users table of this installation: add the user, or name another")
+
+
+def _with_defaults(spec: Spec) -> dict[str, Any]:
+    """As JSON that parses again: pydantic would write microseconds, which the CRD's pattern refuses."""
+    moments = {"startTime": spec.start_time, "endTime": spec.end_time}
+    return {
+        **spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        **{field: iso_ms(to_ms(moment)) for field, moment in moments.items() if moment is not None},
+    }
 
 
 def _now_ms(connection: Connection) -> int:

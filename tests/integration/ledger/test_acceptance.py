@@ -8,12 +8,13 @@ import uuid
 import psycopg
 import pytest
 
-from simulation_core.clock import from_ms, now_ms
+from simulation_core.clock import from_ms, now_ms, to_ms
 from simulation_core.errors import UserUnknownError
 from simulation_core.ledger import accept, changes, control, migrate, runs
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import RunState, Status
 from simulation_core.reasons import Reason
+from simulation_core.spec import parse_spec
 
 
 def iso(ms):
@@ -95,6 +96,12 @@ def test_cancelled_at_birth_it_never_plans(engine, make_run):
 def test_the_stored_spec_has_its_defaults(engine, make_run):
     spec = runs.get(engine, make_run().accepted().id).spec
     assert (spec["retries"], spec["toleranceMilliseconds"], spec["distribution"]["method"]) == ({"limit": 5}, 1000, "Linear")
+
+
+def test_the_stored_spec_parses_again_to_the_millisecond(engine, make_run):
+    run = runs.get(engine, make_run().spec(startTime="2089-12-01T08:00:00.123+01:00").accepted().id)
+    assert to_ms(parse_spec(run.spec).start_time) == run.start_ms
+    assert run.start_ms % 1000 == 123
 
 
 def test_only_what_may_change_changes(engine, make_run):
