@@ -11,7 +11,7 @@ class Reason(enum.StrEnum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> Self:
+    def __new__(cls, value: str, meaning: str = "") -> Self:  # the default lets Reason("Queued") look a member up
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -54,3 +54,4 @@ class Reason(enum.StrEnum):
     RECORD_REJECTED = "RecordRejected", "HubSpot rejected the record itself; repeating wouldn't help."
     # feasibility
     WITHIN_LIMITS = "WithinLimits", "The plan fits HubSpot's limits."
+    EXCEEDS_LIMITS = "ExceedsLimits", "The plan needs more calls than HubSpot allows: records will be late."

@@ -1,0 +1,272 @@
+"""What happens to a Simulation, read top to bottom like a policy: the first rule that speaks is followed.
+
+Each reconcile carries out one decision. One that changes something is followed by another reconcile, until nothing is left to do.
+Nothing here can fail, block, or look at the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from simulation_core.errors import SpecError
+from simulation_core.ledger.values import Run, RunState
+from simulation_core.reasons import Reason
+from simulation_core.spec import CHANGEABLE_FIELDS, MAX_SEED, Spec
+from simulation_operator.lifecycle.observe import Observation
+from simulation_operator.resource import Simulation
+
+S = TypeVar("S")
+
+ABSENCES_THAT_PROVE_DELETION = 2
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """As it should be."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """It can't go on now. It is looked at again on the next resync, and when what it waits for changes."""
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """It can never run, and gets no row in the ledger."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """It seems to be gone: ask for a complete list that would show it."""
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Give it its row in the ledger, which from then on decides."""
+
+    spec: Spec
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Compute and store every due time, and publish them."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class ResolveStart:
+    """Its first resume: the window begins now, plus the lead."""
+
+
+@dataclass(frozen=True)
+class Suspend:
+    pass
+
+
+@dataclass(frozen=True)
+class Resume:
+    pass
+
+
+@dataclass(frozen=True)
+class Cancel:
+    pass
+
+
+@dataclass(frozen=True)
+class Delete:
+    """End the run because its Simulation is gone."""
+
+
+@dataclass(frozen=True)
+class UpdateChangeable:
+    """Store what the user may change while the run lives."""
+
+    spec: Mapping[str, Any]
+
+
+Action = Nothing | Wait | Refuse | Look | Accept | Plan | ResolveStart | Suspend | Resume | Cancel | Delete | UpdateChangeable
+
+
+@dataclass(frozen=True)
+class Decision:
+    action: Action
+    reason: Reason
+    message: str
+
+
+def decide(seen: Observation) -> Decision:
+    """What to do for this Simulation now, and why."""
+    if seen.ledger_problem is not None:
+        return Decision(Wait(), Reason.DATABASE_UNAVAILABLE, f"{seen.ledger_problem}. Work goes on by itself when it is back")
+    if seen.simulation is None or seen.simulation.deleting:
+        return _end_what_is_gone(seen)
+    if seen.run is None:
+        return _first(_BEFORE_ACCEPTANCE, _Newcomer(seen, seen.simulation))
+    return _first(_AFTER_ACCEPTANCE, _Accepted(seen, seen.simulation, seen.run))
+
+
+def _end_what_is_gone(seen: Observation) -> Decision:
+    if seen.run is None or seen.run.deleted_ms is not None or seen.run.run_state is RunState.DELETED:
+        return Decision(Nothing(), Reason.CANCELLED, "it is gone, and nothing of it runs")
+    if seen.simulation is None and seen.absences < ABSENCES_THAT_PROVE_DELETION:
+        return Decision(Look(), Reason.RUNNING, f"it was missing {seen.absences} times; only two complete lists prove that it is gone")
+    return Decision(Delete(), Reason.CANCELLED, "its Simulation was deleted")
+
+
+# Before it has a row
+
+
+@dataclass(frozen=True)
+class _Newcomer:
+    seen: Observation
+    simulation: Simulation
+
+
+def leave_what_was_refused(new: _Newcomer) -> Decision | None:
+    if new.simulation.status.get("phase") != "Failed":
+        return None
+    return Decision(Nothing(), Reason.SPEC_INVALID, "it was refused for good")
+
+
+def refuse_an_invalid_spec(new: _Newcomer) -> Decision | None:
+    if not isinstance(new.seen.spec, SpecError):
+        return None
+    return Decision(Refuse(), Reason.SPEC_INVALID, f"{new.seen.spec}. Then create the Simulation again")
+
+
+def wait_for_an_unknown_portal(new: _Newcomer, spec: Spec) -> Decision | None:
+    if spec.portal in new.seen.portals:
+        return None
+    known = ", ".join(sorted(new.seen.portals)) or "none"
+    return Decision(
+        Wait(),
+        Reason.PORTAL_UNKNOWN,
+        f"spec.portal: {spec.portal!r} is not configured (configured: {known}): ask the administrator to add it, "
+        "or create the Simulation again with another portal",
+    )
+
+
+def wait_for_the_namespace_to_be_allowed(new: _Newcomer, spec: Spec) -> Decision | None:
+    namespace = new.simulation.key.namespace
+    if new.seen.portals[spec.portal].allows(namespace):
+        return None
+    return Decision(
+        Wait(),
+        Reason.NAMESPACE_NOT_ALLOWED,
+        f"spec.portal: portal {spec.portal!r} doesn't allow namespace {namespace!r}: ask the administrator to add the namespace to its "
+        "allowedNamespaces, or create the Simulation again with another portal or in another namespace",
+    )
+
+
+def wait_for_a_larger_limit(new: _Newcomer, spec: Spec) -> Decision | None:
+    limit = new.seen.portals[spec.portal].max_records_per_simulation
+    if limit is None or spec.total_records <= limit:
+        return None
+    return Decision(
+        Wait(),
+        Reason.TOO_MANY_RECORDS,
+        f"spec.totalRecords: {spec.total_records} is more than the {limit} that portal {spec.portal!r} allows: create the Simulation again "
+        "with fewer, or ask the administrator to raise the portal's maxRecordsPerSimulation",
+    )
+
+
+def accept(new: _Newcomer, spec: Spec) -> Decision:
+    seed = spec.seed if spec.seed is not None else new.simulation.key.uid.int & MAX_SEED
+    return Decision(Accept(spec, seed), Reason.ACCEPTED, "the spec is taken as it stands")
+
+
+def _judge_the_spec(new: _Newcomer) -> Decision | None:
+    if not isinstance(new.seen.spec, Spec):
+        return None
+    return (
+        wait_for_an_unknown_portal(new, new.seen.spec)
+        or wait_for_the_namespace_to_be_allowed(new, new.seen.spec)
+        or wait_for_a_larger_limit(new, new.seen.spec)
+        or accept(new, new.seen.spec)
+    )
+
+
+# After it has a row. Suspend and cancel are read from the object itself: they must work even if this version can't read the rest.
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    seen: Observation
+    simulation: Simulation
+    run: Run
+
+
+def leave_what_has_ended(accepted: _Accepted) -> Decision | None:
+    if not (accepted.run.status.terminal or accepted.run.run_state is RunState.DELETED):
+        return None
+    return Decision(Nothing(), Reason.COMPLETED, f"the run has ended: {accepted.run.status}")
+
+
+def cancel_when_asked(accepted: _Accepted) -> Decision | None:
+    if accepted.run.run_state is RunState.CANCELLED:
+        return Decision(Nothing(), Reason.CANCELLED, "cancelled; deliveries under way are being finished")
+    if not accepted.simulation.spec.get("cancel"):
+        return None
+    return Decision(Cancel(), Reason.CANCELLED, "spec.cancel is true")
+
+
+def suspend_when_asked(accepted: _Accepted) -> Decision | None:
+    if not accepted.simulation.spec.get("suspend") or accepted.run.run_state is RunState.SUSPENDED:
+        return None
+    return Decision(Suspend(), Reason.SUSPENDED, "spec.suspend is true")
+
+
+def resume_when_asked(accepted: _Accepted) -> Decision | None:
+    if accepted.simulation.spec.get("suspend") or accepted.run.run_state is not RunState.SUSPENDED:
+        return None
+    if accepted.run.start_ms is None:
+        return Decision(ResolveStart(), Reason.ACCEPTED, "spec.suspend is false for the first time: the window begins")
+    return Decision(Resume(), Reason.RUNNING, "spec.suspend is false")
+
+
+def store_what_was_changed(accepted: _Accepted) -> Decision | None:
+    if not isinstance(accepted.seen.spec, Spec):
+        return None
+    wanted = accepted.seen.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if _changeable(wanted) == _changeable(accepted.run.spec):
+        return None
+    return Decision(UpdateChangeable(_changeable(wanted)), Reason.ACCEPTED, "what may change while the run lives was changed")
+
+
+def plan_what_has_a_start(accepted: _Accepted) -> Decision | None:
+    if accepted.seen.planned or accepted.run.start_ms is None:
+        return None
+    return Decision(Plan(accepted.run), Reason.PLANNING, "its due times are not all stored yet")
+
+
+def nothing_is_left(accepted: _Accepted) -> Decision:
+    return Decision(Nothing(), Reason.RUNNING, f"as it should be: {accepted.run.status}")
+
+
+def _changeable(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in spec.items() if field in CHANGEABLE_FIELDS}
+
+
+_BEFORE_ACCEPTANCE: tuple[Callable[[_Newcomer], Decision | None], ...] = (
+    leave_what_was_refused,
+    refuse_an_invalid_spec,
+    _judge_the_spec,
+)
+_AFTER_ACCEPTANCE: tuple[Callable[[_Accepted], Decision | None], ...] = (
+    leave_what_has_ended,
+    cancel_when_asked,
+    suspend_when_asked,
+    resume_when_asked,
+    store_what_was_changed,
+    plan_what_has_a_start,
+    nothing_is_left,
+)
+
+
+def _first(rules: tuple[Callable[[S], Decision | None], ...], state: S) -> Decision:
+    return next(decision for rule in rules if (decision := rule(state)) is not None)

@@ -1,0 +1,69 @@
+"""Everything a decision about one Simulation may look at, gathered at one moment and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import LedgerUnavailableError, SpecError
+from simulation_core.ledger import plans, runs
+from simulation_core.ledger.values import Run
+from simulation_core.portals import Portals, PortalsFile
+from simulation_core.spec import Spec, parse_spec
+from simulation_operator.resource import Key, Simulation
+from simulation_operator.roster import Roster
+from simulation_operator.threads import Threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    key: Key
+    simulation: Simulation | None  # None: not in the last list or watch
+    spec: Spec | SpecError | None  # its spec as values, or what is wrong with it
+    absences: int  # complete lists in a row that lacked it
+    portals: Portals
+    run: Run | None = None  # its row in the ledger
+    planned: bool = False  # every batch is stored and published
+    ledger_problem: str | None = None  # set: the ledger could not be read, `run` and `planned` say nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """Reads the roster, the portals file and the ledger. Never writes."""
+
+    roster: Roster
+    portals: PortalsFile
+    engine: Engine
+    threads: Threads
+
+    async def observe(self, key: Key) -> Observation:
+        entry = self.roster.get(key.uid)
+        simulation = entry.simulation if entry else None
+        run, planned, problem = await self._ask_ledger(key.uid)
+        return Observation(
+            key=key,
+            simulation=simulation,
+            spec=_parse(simulation) if simulation else None,
+            absences=self.roster.absences(key.uid),
+            portals=self.portals.current,
+            run=run,
+            planned=planned,
+            ledger_problem=problem,
+        )
+
+    async def _ask_ledger(self, uid: UUID) -> tuple[Run | None, bool, str | None]:
+        try:
+            run = await self.threads.ledger(runs.get, self.engine, uid)
+            planned = run is not None and await self.threads.ledger(plans.is_published, self.engine, uid)
+        except LedgerUnavailableError as error:
+            return None, False, str(error)
+        return run, planned, None
+
+
+def _parse(simulation: Simulation) -> Spec | SpecError:
+    try:
+        return parse_spec(simulation.spec)
+    except SpecError as error:
+        return error

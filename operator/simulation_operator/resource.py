@@ -1,0 +1,48 @@
+"""The custom resource as the operator sees it: its names, and one Simulation as a frozen value taken from the API server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+GROUP = "simulation-operator.dev"
+VERSION = "v1alpha1"
+PLURAL = "simulations"
+KIND = "Simulation"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Which Simulation: a name that is created again has a new uid and is another Simulation."""
+
+    namespace: str
+    name: str
+    uid: UUID
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name} ({self.uid})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """One object from a list or a watch."""
+
+    key: Key
+    generation: int
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any] = field(default_factory=dict)
+    deleting: bool = False  # has a deletionTimestamp, which can't be taken back
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Simulation:
+        metadata = body["metadata"]
+        return cls(
+            key=Key(metadata["namespace"], metadata["name"], UUID(metadata["uid"])),
+            generation=metadata.get("generation", 1),
+            spec=body.get("spec") or {},
+            status=body.get("status") or {},
+            deleting="deletionTimestamp" in metadata,
+        )

@@ -1,0 +1,96 @@
+"""What the operator knows of each Simulation object between reconciles. Memory only: a restart reads it all again from lists and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from simulation_core.reasons import Reason
+from simulation_operator.resource import Key, Simulation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Why a Simulation has no run in the ledger: it waits for something, or it was refused for good."""
+
+    reason: Reason
+    message: str
+    final: bool
+
+
+@dataclass(kw_only=True)
+class Entry:
+    simulation: Simulation
+    verdict: Verdict | None = None
+    observed_generation: int = 0  # what the last complete reconcile looked at
+    written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
+    written_at: float = 0.0  # monotonic seconds
+
+    @property
+    def key(self) -> Key:
+        return self.simulation.key
+
+    @property
+    def finished(self) -> bool:
+        """The end has been shown; nothing is left to say about this Simulation."""
+        return self.written.get("phase") in {"Completed", "Failed", "Cancelled"}
+
+
+class Roster:
+    """Entries by uid, how many complete lists in a row lacked a Simulation, and whose status should be looked at."""
+
+    def __init__(self) -> None:
+        self._entries: dict[UUID, Entry] = {}
+        self._absences: dict[UUID, int] = {}
+        self.unshown: set[UUID] = set()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, uid: UUID) -> Entry | None:
+        return self._entries.get(uid)
+
+    def see(self, simulation: Simulation) -> bool:
+        """Takes in what a list or a watch brought. True when there is something in it that the lifecycle must look at.
+
+        An older generation than the known one (a list that a watch has overtaken) is ignored. Our own status writes come back as
+        events as well: they change nothing that decisions are made of.
+        """
+        uid = simulation.key.uid
+        self._absences.pop(uid, None)
+        entry = self._entries.get(uid)
+        if entry is None:
+            self._entries[uid] = Entry(simulation=simulation, written=simulation.status)
+            return True
+        if simulation.generation < entry.simulation.generation:
+            return False
+        changed = simulation.generation > entry.simulation.generation or simulation.deleting != entry.simulation.deleting
+        entry.simulation = simulation
+        return changed
+
+    def lose(self, uid: UUID) -> None:
+        """A watch said it was deleted. Lists decide whether that is so."""
+        self._entries.pop(uid, None)
+        self.unshown.discard(uid)
+
+    def absent(self, uid: UUID) -> int:
+        """A complete list of the scope it belongs to lacked it. Returns in how many such lists in a row."""
+        self.lose(uid)
+        self._absences[uid] = self._absences.get(uid, 0) + 1
+        return self._absences[uid]
+
+    def absences(self, uid: UUID) -> int:
+        return self._absences.get(uid, 0)
+
+    def forget(self, uid: UUID) -> None:
+        self.lose(uid)
+        self._absences.pop(uid, None)
+
+    def waiting(self) -> list[Key]:
+        """Those that have no run yet and may get one when the installation changes."""
+        return [entry.key for entry in self if entry.verdict is not None and not entry.verdict.final]

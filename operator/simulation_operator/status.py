@@ -1,0 +1,250 @@
+"""What `kubectl get` and `describe` show of a Simulation: a pure function of its progress and of what stands in its way."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulation_core.clock import iso_ms, iso_seconds
+from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
+from simulation_core.portals import Portal
+from simulation_core.reasons import Reason
+from simulation_operator.conditions import Condition, find, render
+from simulation_operator.feasibility import feasible
+from simulation_operator.resource import Simulation
+from simulation_operator.roster import Verdict
+
+PHASES: Mapping[Status, str] = {status: status.capitalize() for status in Status}
+
+SHOWN_FAILURES = 5
+SHOWN_BUCKETS = 40
+LONGEST_MESSAGE = 2048
+_MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that stands in the way of every run it concerns."""
+
+    reason: Reason
+    message: str
+    blocks: bool = True  # False: a warning beside a run that goes on
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Everything a status is made of."""
+
+    simulation: Simulation
+    observed_generation: int
+    now_ms: int
+    before: Mapping[str, Any] = field(default_factory=dict)  # the status as it stands in the API server
+    progress: Progress | None = None  # None: it has no row in the ledger
+    verdict: Verdict | None = None  # why it has none
+    problems: Sequence[Problem] = ()  # the first one that blocks is shown
+    portal: Portal | None = None
+    account: Mapping[str, Any] = field(default_factory=dict)  # accountId and accountType, once the portal was asked
+
+
+def build(view: View) -> dict[str, Any]:
+    """The whole status. Lists are whole too: a merge patch replaces them."""
+    if view.progress is not None:
+        return _of_run(view, view.progress)
+    if view.verdict is not None:
+        return _without_run(view, view.verdict)
+    return copy.deepcopy(dict(view.before))
+
+
+def while_database_is_away(view: View, message: str) -> dict[str, Any]:
+    """The last known status, with the condition that says why it stands still."""
+    problem = Verdict(reason=Reason.DATABASE_UNAVAILABLE, message=message, final=False)
+    if not view.before.get("conditions"):
+        return _without_run(view, problem)
+    conditions = [_frozen(condition, problem, view) for condition in view.before["conditions"]]
+    return {**copy.deepcopy(dict(view.before)), "conditions": conditions, "message": _sentence(message)}
+
+
+def _frozen(condition: Mapping[str, Any], problem: Verdict, view: View) -> dict[str, Any]:
+    if condition["type"] != "Progressing":
+        return dict(condition)
+    progressing = Condition("Progressing", False, problem.reason, problem.message)
+    return render([progressing], before=[condition], generation=condition.get("observedGeneration", 0), now_ms=view.now_ms)[0]
+
+
+# Without a row in the ledger
+
+
+def _without_run(view: View, verdict: Verdict) -> dict[str, Any]:
+    conditions = [
+        Condition("Accepted", False, verdict.reason, verdict.message),
+        Condition("Progressing", False, verdict.reason, verdict.message),
+        Condition("Complete", False, verdict.reason, verdict.message),
+        Condition("Failed", verdict.final, verdict.reason, verdict.message),
+        Condition("Finished", verdict.final, verdict.reason, verdict.message),
+    ]
+    return {
+        "observedGeneration": view.observed_generation,
+        "phase": "Failed" if verdict.final else "Planning",
+        "conditions": _rendered(view, conditions),
+        "totalRecords": view.simulation.spec.get("totalRecords", 0),
+        "recordsProcessed": 0,
+        "recordsFailed": 0,
+        "recordsSkipped": 0,
+        "progress": "0%",
+        "message": _sentence(verdict.message),
+    }
+
+
+# With a row in the ledger
+
+
+def _of_run(view: View, progress: Progress) -> dict[str, Any]:
+    run = progress.run
+    blocking = next((problem for problem in view.problems if problem.blocks), None)
+    shown: dict[str, Any] = {
+        "observedGeneration": view.observed_generation,
+        "phase": PHASES[run.status],
+        "conditions": _rendered(view, _conditions(view, progress, blocking)),
+        "totalRecords": run.total_records,
+        "objects": dict(progress.objects) or None,
+        "recordsProcessed": run.records_processed,
+        "recordsFailed": run.records_failed,
+        "recordsSkipped": run.records_skipped,
+        "progress": percent(run),
+        "startTime": _shifted(run.start_ms, run),
+        "endTime": _shifted(run.end_ms, run),
+        "nextRecordTime": _moment(None if run.status.terminal else progress.next_due_ms),
+        "estimatedCompletionTime": _estimated_completion(view, run, blocking),
+        "peakRecordsPerMinute": progress.peak_per_minute if progress.planned else None,
+        "timeline": _timeline(progress),
+        "lateness": _lateness(progress),
+        "portal": {"name": run.portal, **view.account},
+        "failures": [_failure(failure) for failure in list(progress.failures)[-SHOWN_FAILURES:]] or None,
+        "message": _sentence(_message(view, progress, blocking)),
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def percent(run: Run) -> str:
+    """Records with an outcome, rounded down; 100% is shown at the end of the run and not a moment before."""
+    settled = run.records_processed + run.records_failed + run.records_skipped
+    whole = settled * 100 // max(1, run.total_records)
+    return f"{whole if run.status.terminal else min(whole, 99)}%"
+
+
+def _conditions(view: View, progress: Progress, blocking: Problem | None) -> list[Condition]:
+    run = progress.run
+    reason, message = _standing(progress)
+    moving = run.status in {Status.PLANNING, Status.QUEUED, Status.RUNNING} and run.run_state is RunState.RUNNING
+    conditions = [Condition("Accepted", True, Reason.ACCEPTED, Reason.ACCEPTED.meaning)]
+    if progress.planned and view.portal is not None:
+        verdict = feasible(run.scenario, run.total_records, progress.peak_per_minute, view.portal)
+        conditions.append(Condition("Feasible", verdict.holds, verdict.reason, verdict.message))
+    waits = blocking is not None and moving
+    return [
+        *conditions,
+        Condition("Progressing", False, blocking.reason, blocking.message)
+        if waits and blocking is not None
+        else Condition("Progressing", moving, reason, _with_warnings(message, view)),
+        Condition("Complete", run.status is Status.COMPLETED, reason, message),
+        Condition("Failed", run.status is Status.FAILED, reason, message),
+        Condition("Finished", run.status.terminal, reason, message),
+        Condition("Suspended", run.status is Status.SUSPENDED, reason, message),
+    ]
+
+
+def _standing(progress: Progress) -> tuple[Reason, str]:
+    """Where the run stands, as a reason and a sentence."""
+    run = progress.run
+    match run.status:
+        case Status.COMPLETED:
+            return Reason.COMPLETED, f"{run.records_processed} of {run.total_records} records were delivered{_but(run)}."
+        case Status.FAILED:
+            reason = Reason(run.reason) if run.reason in set(Reason) else Reason.FAILURE_POLICY_EXCEEDED
+            return reason, run.message or reason.meaning
+        case Status.CANCELLED:
+            return Reason.CANCELLED, f"Cancelled after {run.records_processed} of {run.total_records} records{_but(run)}."
+    if run.run_state in {RunState.SUSPENDED, RunState.CANCELLED} and progress.draining:
+        return Reason.DRAINING, f"Draining {progress.draining}: batches that were begun are being finished; nothing new is begun."
+    if run.run_state is RunState.SUSPENDED:
+        return Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on."
+    if run.run_state is RunState.CANCELLED:
+        return Reason.DRAINING, "Cancelled: nothing new is begun."
+    if run.status is Status.PLANNING:
+        return Reason.PLANNING, Reason.PLANNING.meaning
+    if run.status is Status.QUEUED:
+        return Reason.QUEUED, Reason.QUEUED.meaning
+    return Reason.RUNNING, Reason.RUNNING.meaning
+
+
+def _but(run: Run) -> str:
+    parts = [f"{count} {what}" for count, what in ((run.records_failed, "failed"), (run.records_skipped, "were skipped")) if count]
+    return f"; {' and '.join(parts)}" if parts else ""
+
+
+def _message(view: View, progress: Progress, blocking: Problem | None) -> str:
+    if blocking is not None and not progress.run.status.terminal and progress.run.run_state is RunState.RUNNING:
+        return blocking.message
+    sentence = _standing(progress)[1]
+    return sentence if progress.run.status.terminal else _with_warnings(sentence, view)
+
+
+def _with_warnings(sentence: str, view: View) -> str:
+    return " ".join([sentence, *(f"Warning: {problem.message}" for problem in view.problems if not problem.blocks)])
+
+
+def _estimated_completion(view: View, run: Run, blocking: Problem | None) -> str | None:
+    """The end of the window; once that is past, the next whole minute, so that it doesn't change with every look."""
+    if run.status.terminal or run.run_state is not RunState.RUNNING or run.end_ms is None or blocking is not None:
+        return None
+    end_ms = run.end_ms + run.shift_ms
+    return iso_seconds(end_ms if view.now_ms <= end_ms else (view.now_ms // _MINUTE_MS + 1) * _MINUTE_MS)
+
+
+def _timeline(progress: Progress) -> dict[str, Any] | None:
+    if not progress.planned or progress.run.start_ms is None:
+        return None
+    return {
+        "startTime": _shifted(progress.run.start_ms, progress.run),
+        "bucketMilliseconds": progress.bucket_ms,
+        "planned": [int(count) for count in progress.planned[:SHOWN_BUCKETS]],
+        "delivered": [int(count) for count in progress.delivered[:SHOWN_BUCKETS]],
+    }
+
+
+def _lateness(progress: Progress) -> dict[str, int] | None:
+    if progress.lateness_p50_ms is None or progress.lateness_p99_ms is None:
+        return None
+    return {"p50Milliseconds": progress.lateness_p50_ms, "p99Milliseconds": progress.lateness_p99_ms}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    shown = {"record": failure.record, "reason": failure.reason, "message": _sentence(failure.message), "time": iso_ms(failure.time_ms)}
+    return shown if failure.correlation_id is None else {**shown, "correlationId": failure.correlation_id[:128]}
+
+
+def _rendered(view: View, conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+    return render(conditions, before=view.before.get("conditions", ()), generation=view.observed_generation, now_ms=view.now_ms)
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else iso_ms(milliseconds)
+
+
+def _shifted(milliseconds: int | None, run: Run) -> str | None:
+    return None if milliseconds is None else iso_ms(milliseconds + run.shift_ms)
+
+
+def _sentence(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
+
+
+def waits_for(status: Mapping[str, Any]) -> str | None:
+    """The reason for which a Simulation that hasn't ended stands still; None when it goes on, ended, or stands still as asked."""
+    progressing = find(status, "Progressing")
+    asked_for = {Reason.SUSPENDED, Reason.DRAINING}
+    if progressing.get("status") != "False" or find(status, "Finished").get("status") == "True" or progressing["reason"] in asked_for:
+        return None
+    return str(progressing["reason"])

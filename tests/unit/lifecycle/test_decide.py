@@ -1,0 +1,196 @@
+"""What happens to a Simulation: every rule of the policy, and that they are asked in the right order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from simulation_core.errors import SpecError
+from simulation_core.ledger.values import Run, RunState, Status
+from simulation_core.portals import Portal, Portals
+from simulation_core.reasons import Reason
+from simulation_core.spec import parse_spec
+from simulation_operator.lifecycle.decide import (
+    Accept,
+    Cancel,
+    Delete,
+    Look,
+    Nothing,
+    Plan,
+    Refuse,
+    ResolveStart,
+    Resume,
+    Suspend,
+    UpdateChangeable,
+    Wait,
+    decide,
+)
+from simulation_operator.lifecycle.observe import Observation
+from simulation_operator.resource import Key, Simulation
+
+UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
+KEY = Key("team", "launch", UID)
+SPEC = {"scenario": "B2B", "totalRecords": 200, "durationSeconds": 60}
+
+
+def portal(**changes: Any) -> Portals:
+    settings = {"name": "default", "allowed_namespaces": ("*",), **changes}
+    return Portals({settings["name"]: Portal(**settings)})
+
+
+def stored(spec: dict[str, Any]) -> dict[str, Any]:
+    return {**spec, **parse_spec(spec).model_dump(mode="json", by_alias=True, exclude_none=True)}
+
+
+RUN = Run(
+    id=UID, namespace="team", name="launch", user_id=UID, status=Status.QUEUED, run_state=RunState.RUNNING, spec=stored(SPEC),
+    scenario="B2B", portal="default", seed=1, plan_version=1, total_records=200, records_processed=0, records_failed=0, records_skipped=0,
+    accepted_ms=0, start_ms=10_000, end_ms=70_000, shift_ms=0, reason=None, message=None, finished_ms=None, deleted_ms=None,
+)  # fmt: skip
+
+
+def seen(spec: dict[str, Any] | None = None, *, run: Run | None = RUN, **changes: Any) -> Observation:
+    """An accepted, planned Simulation unless told otherwise."""
+    wanted = SPEC if spec is None else {**SPEC, **spec}
+    observation = Observation(
+        key=KEY,
+        simulation=Simulation(key=KEY, generation=1, spec=wanted),
+        spec=parse_spec(wanted),
+        absences=0,
+        portals=portal(),
+        run=run,
+        planned=run is not None,
+    )
+    return replace(observation, **changes)
+
+
+def new(spec: dict[str, Any] | None = None, **changes: Any) -> Observation:
+    return seen(spec, run=None, **changes)
+
+
+def test_a_new_simulation_is_accepted() -> None:
+    action = decide(new()).action
+    assert isinstance(action, Accept)
+    assert 0 <= action.seed < 2**53
+
+
+def test_its_seed_is_the_specs_or_follows_from_the_uid() -> None:
+    assert decide(new({"seed": 42})).action.seed == 42  # type: ignore[union-attr] # an Accept, as above
+    assert decide(new()).action == decide(new()).action
+
+
+def test_what_was_accepted_and_planned_is_left_alone() -> None:
+    assert decide(seen()).action == Nothing()
+
+
+def test_a_ledger_that_is_away_stops_everything_and_says_so() -> None:
+    decision = decide(new(ledger_problem="Postgres can't be reached: refused"))
+    assert (decision.action, decision.reason) == (Wait(), Reason.DATABASE_UNAVAILABLE)
+    assert "refused" in decision.message
+
+
+# refusals
+
+
+def test_an_unknown_portal_waits_and_names_those_there_are() -> None:
+    decision = decide(new({"portal": "nowhere"}))
+    assert (decision.action, decision.reason) == (Wait(), Reason.PORTAL_UNKNOWN)
+    assert "spec.portal" in decision.message
+    assert "default" in decision.message
+
+
+def test_a_namespace_that_is_not_allowed_waits() -> None:
+    decision = decide(new(portals=portal(allowed_namespaces=("other",))))
+    assert (decision.action, decision.reason) == (Wait(), Reason.NAMESPACE_NOT_ALLOWED)
+    assert "allowedNamespaces" in decision.message
+
+
+@pytest.mark.parametrize(("limit", "waits"), [(199, True), (200, False), (None, False)])
+def test_more_records_than_the_portal_allows_wait(limit: int | None, waits: bool) -> None:
+    decision = decide(new(portals=portal(max_records_per_simulation=limit)))
+    assert (decision.reason is Reason.TOO_MANY_RECORDS) is waits
+    assert ("spec.totalRecords" in decision.message) is waits
+
+
+def test_a_spec_that_cannot_be_carried_out_is_refused_with_the_field() -> None:
+    decision = decide(replace(new(), spec=SpecError("spec.distribution.timeZone", "is unknown")))
+    assert (decision.action, decision.reason) == (Refuse(), Reason.SPEC_INVALID)
+    assert "spec.distribution.timeZone" in decision.message
+
+
+def test_what_was_refused_is_not_judged_again() -> None:
+    refused = Simulation(key=KEY, generation=1, spec=SPEC, status={"phase": "Failed"})
+    assert decide(new(simulation=refused)).action == Nothing()
+
+
+def test_a_portal_that_vanishes_later_does_not_undo_the_acceptance() -> None:
+    assert decide(seen(portals=Portals({}))).action == Nothing()
+
+
+# a run
+
+
+def test_a_run_without_a_plan_is_planned() -> None:
+    assert decide(seen(planned=False)).action == Plan(RUN)
+
+
+def test_a_suspended_run_is_planned_too_once_it_has_a_start() -> None:
+    run = replace(RUN, run_state=RunState.SUSPENDED, status=Status.SUSPENDED)
+    assert isinstance(decide(seen({"suspend": True}, run=replace(run, spec=stored({**SPEC, "suspend": True})), planned=False)).action, Plan)
+
+
+def test_suspend_resume_and_cancel_follow_the_spec() -> None:
+    suspended = replace(RUN, run_state=RunState.SUSPENDED)
+    assert decide(seen({"suspend": True})).action == Suspend()
+    assert decide(seen(run=suspended)).action == Resume()
+    assert decide(seen({"cancel": True})).action == Cancel()
+    assert decide(seen({"cancel": True, "suspend": True}, run=suspended)).action == Cancel()
+
+
+def test_the_first_resume_of_a_run_without_a_start_resolves_it() -> None:
+    run = replace(RUN, run_state=RunState.SUSPENDED, start_ms=None)
+    assert decide(seen(run=run)).action == ResolveStart()
+    assert not isinstance(decide(seen({"suspend": True}, run=run, planned=False)).action, Plan)
+
+
+def test_suspending_works_even_if_the_rest_of_the_spec_cannot_be_read() -> None:
+    unreadable = replace(seen({"suspend": True}), spec=SpecError("spec.x", "is unknown"))
+    assert decide(unreadable).action == Suspend()
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+def test_what_has_ended_stays_ended(status: Status) -> None:
+    ended = replace(RUN, status=status)
+    assert decide(seen({"cancel": True, "suspend": True}, run=ended, planned=False)).action == Nothing()
+
+
+def test_a_cancelled_run_is_never_resumed_or_planned() -> None:
+    assert decide(seen(run=replace(RUN, run_state=RunState.CANCELLED), planned=False)).action == Nothing()
+
+
+def test_a_changed_limit_of_retries_is_stored() -> None:
+    action = decide(seen({"retries": {"limit": 9}})).action
+    assert isinstance(action, UpdateChangeable)
+    assert action.spec["retries"] == {"limit": 9}
+    assert "totalRecords" not in action.spec
+
+
+# gone
+
+
+@pytest.mark.parametrize(("absences", "action"), [(0, Look()), (1, Look()), (2, Delete())])
+def test_only_two_complete_lists_prove_that_it_is_gone(absences: int, action: object) -> None:
+    assert decide(seen(simulation=None, spec=None, absences=absences)).action == action
+
+
+def test_a_deletion_that_has_begun_cannot_be_taken_back() -> None:
+    going = Simulation(key=KEY, generation=1, spec=SPEC, deleting=True)
+    assert decide(seen(simulation=going)).action == Delete()
+
+
+@pytest.mark.parametrize("run", [None, replace(RUN, deleted_ms=1), replace(RUN, run_state=RunState.DELETED)])
+def test_what_is_gone_and_ended_needs_nothing(run: Run | None) -> None:
+    assert decide(seen(run=run, simulation=None, spec=None, absences=5)).action == Nothing()

@@ -1,0 +1,186 @@
+"""What a person sees: phases, conditions, progress and messages, from a run's progress and from what stands in its way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
+from simulation_core.portals import Portal
+from simulation_core.reasons import Reason
+from simulation_operator.conditions import find
+from simulation_operator.resource import Key, Simulation
+from simulation_operator.roster import Verdict
+from simulation_operator.status import Problem, View, build, waits_for, while_database_is_away
+
+UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
+START_MS = 1_796_112_000_000  # 2026-12-01T08:00:00Z
+NOW_MS = START_MS + 30_000
+RUN = Run(
+    id=UID, namespace="team", name="launch", user_id=UID, status=Status.RUNNING, run_state=RunState.RUNNING, spec={}, scenario="B2B",
+    portal="default", seed=1, plan_version=1, total_records=200, records_processed=85, records_failed=0, records_skipped=0,
+    accepted_ms=START_MS, start_ms=START_MS, end_ms=START_MS + 60_000, shift_ms=0, reason=None, message=None, finished_ms=None,
+    deleted_ms=None,
+)  # fmt: skip
+PROGRESS = Progress(
+    run=RUN, draining=0, next_due_ms=NOW_MS + 500, peak_per_minute=200, objects={"companies": 200, "contacts": 200, "deals": 0},
+    bucket_ms=1500, planned=[5] * 40, delivered=[5] * 17 + [0] * 23, lateness_p50_ms=210, lateness_p99_ms=940, failures=[],
+)  # fmt: skip
+SIMULATION = Simulation(key=Key("team", "launch", UID), generation=3, spec={"totalRecords": 200})
+PORTAL = Portal(name="default", allowed_namespaces=("*",))
+VIEW = View(simulation=SIMULATION, observed_generation=3, now_ms=NOW_MS, progress=PROGRESS, portal=PORTAL)
+
+
+def view(*, draining: int = 0, problems: tuple[Problem, ...] = (), before: dict[str, Any] | None = None, **run: Any) -> View:
+    """A run half-way through, unless told otherwise."""
+    progress = replace(PROGRESS, run=replace(RUN, **run), draining=draining)
+    return replace(VIEW, progress=progress, problems=problems, before=before or {})
+
+
+def holds(status: dict[str, Any], type_: str) -> str | None:
+    return find(status, type_).get("status")
+
+
+def test_a_running_simulation_shows_all_of_it() -> None:
+    status = build(VIEW)
+    assert status["phase"] == "Running"
+    assert status["progress"] == "42%"
+    assert status["startTime"] == "2026-12-01T08:00:00.000Z"
+    assert status["nextRecordTime"] == "2026-12-01T08:00:30.500Z"
+    assert status["estimatedCompletionTime"] == "2026-12-01T08:01:00Z"
+    assert status["objects"] == {"companies": 200, "contacts": 200, "deals": 0}
+    assert status["lateness"] == {"p50Milliseconds": 210, "p99Milliseconds": 940}
+    assert status["timeline"]["bucketMilliseconds"] == 1500
+    assert len(status["timeline"]["planned"]) == len(status["timeline"]["delivered"]) == 40
+    assert status["portal"] == {"name": "default"}
+    assert [holds(status, type_) for type_ in ("Accepted", "Feasible", "Progressing", "Complete", "Failed", "Finished", "Suspended")] == [
+        "True", "True", "True", "False", "False", "False", "False",
+    ]  # fmt: skip
+    assert all(condition["observedGeneration"] == 3 and condition["reason"] for condition in status["conditions"])
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_has_its_phase(status: Status) -> None:
+    assert build(view(status=status))["phase"] == status.value.capitalize()
+
+
+@pytest.mark.parametrize(
+    ("processed", "status", "shown"),
+    [
+        (0, Status.RUNNING, "0%"),
+        (1, Status.RUNNING, "0%"),
+        (199, Status.RUNNING, "99%"),
+        (200, Status.RUNNING, "99%"),
+        (200, Status.COMPLETED, "100%"),
+    ],
+)
+def test_progress_is_rounded_down_and_whole_only_at_the_end(processed: int, status: Status, shown: str) -> None:
+    assert build(view(records_processed=processed, status=status))["progress"] == shown
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+def test_finished_holds_in_every_terminal_phase(status: Status) -> None:
+    shown = build(view(status=status, records_processed=200))
+    assert holds(shown, "Finished") == "True"
+    assert holds(shown, "Progressing") == "False"
+    assert "nextRecordTime" not in shown
+    assert "estimatedCompletionTime" not in shown
+    assert waits_for(shown) is None
+
+
+def test_a_failed_run_says_why() -> None:
+    shown = build(view(status=Status.FAILED, reason="WindowPassed", message="The window ended yesterday."))
+    assert find(shown, "Failed")["reason"] == "WindowPassed"
+    assert shown["message"] == "The window ended yesterday."
+
+
+def test_an_open_circuit_is_why_a_run_waits() -> None:
+    shown = build(view(problems=(Problem(Reason.CIRCUIT_OPEN, "HubSpot failed 5 times; next try at 08:01."),)))
+    assert find(shown, "Progressing")["reason"] == "CircuitOpen"
+    assert shown["message"] == "HubSpot failed 5 times; next try at 08:01."
+    assert waits_for(shown) == "CircuitOpen"
+    assert shown["phase"] == "Running"
+
+
+def test_a_warning_does_not_stop_a_run() -> None:
+    shown = build(view(problems=(Problem(Reason.QUEUE_POLICY_UNSAFE, "Redis may evict jobs.", blocks=False),)))
+    assert holds(shown, "Progressing") == "True"
+    assert "Warning: Redis may evict jobs." in shown["message"]
+
+
+def test_what_is_being_finished_is_said_until_nothing_is_left() -> None:
+    draining = build(view(draining=3, run_state=RunState.SUSPENDED))
+    assert find(draining, "Progressing")["reason"] == "Draining"
+    assert "Draining 3" in draining["message"]
+    assert holds(draining, "Suspended") == "False"
+    assert holds(build(view(status=Status.SUSPENDED, run_state=RunState.SUSPENDED)), "Suspended") == "True"
+
+
+def test_a_suspended_run_is_not_told_that_hubspot_is_away() -> None:
+    shown = build(view(status=Status.SUSPENDED, run_state=RunState.SUSPENDED, problems=(Problem(Reason.CIRCUIT_OPEN, "away"),)))
+    assert find(shown, "Progressing")["reason"] == "Suspended"
+    assert waits_for(shown) is None
+
+
+def test_a_transition_time_moves_only_with_its_status() -> None:
+    first = build(VIEW)
+    later = build(replace(VIEW, now_ms=NOW_MS + 5_000, before=first))
+    assert later == first
+    ended = build(replace(view(status=Status.COMPLETED, records_processed=200, before=first), now_ms=NOW_MS + 60_000))
+    assert find(ended, "Accepted")["lastTransitionTime"] == find(first, "Accepted")["lastTransitionTime"]
+    assert find(ended, "Complete")["lastTransitionTime"] > find(first, "Complete")["lastTransitionTime"]
+
+
+def test_conditions_of_later_parts_are_kept() -> None:
+    verified = {"type": "Verified", "status": "True", "reason": "Equal", "message": "m", "lastTransitionTime": "2026-12-01T08:00:00Z"}
+    assert find(build(view(before={"conditions": [verified]})), "Verified") == verified
+
+
+def test_only_the_last_five_failures_are_shown() -> None:
+    failures = [Failure(record=n, reason="RecordRejected", message="x" * 5000, correlation_id="c", time_ms=NOW_MS) for n in range(9)]
+    shown = build(replace(VIEW, progress=replace(PROGRESS, failures=failures)))["failures"]
+    assert [failure["record"] for failure in shown] == [4, 5, 6, 7, 8]
+    assert all(len(failure["message"]) <= 2048 for failure in shown)
+
+
+@pytest.mark.parametrize(("final", "phase"), [(False, "Planning"), (True, "Failed")])
+def test_without_a_run_the_verdict_is_shown(final: bool, phase: str) -> None:
+    verdict = Verdict(reason=Reason.PORTAL_UNKNOWN, message="spec.portal: 'x' is not configured", final=final)
+    shown = build(replace(VIEW, progress=None, verdict=verdict))
+    assert shown["phase"] == phase
+    assert find(shown, "Accepted") | {"lastTransitionTime": ""} == {
+        "type": "Accepted", "status": "False", "reason": "PortalUnknown", "message": verdict.message, "observedGeneration": 3,
+        "lastTransitionTime": "",
+    }  # fmt: skip
+    assert holds(shown, "Finished") == str(final)
+    assert waits_for(shown) == (None if final else "PortalUnknown")
+
+
+def test_an_absent_database_freezes_the_status_and_says_so_once() -> None:
+    before = build(VIEW)
+    away = while_database_is_away(replace(VIEW, before=before), "Postgres can't be reached")
+    assert find(away, "Progressing")["reason"] == "DatabaseUnavailable"
+    assert away["recordsProcessed"] == before["recordsProcessed"]
+    assert while_database_is_away(replace(VIEW, before=away, now_ms=NOW_MS + 9_000), "Postgres can't be reached") == away
+    assert find(build(replace(VIEW, before=away)), "Progressing")["status"] == "True"
+
+
+def test_an_absent_database_is_shown_on_a_simulation_that_was_never_judged() -> None:
+    away = while_database_is_away(replace(VIEW, progress=None), "Postgres can't be reached")
+    assert find(away, "Accepted")["reason"] == "DatabaseUnavailable"
+    assert away["phase"] == "Planning"
+
+
+def test_a_plan_beyond_the_portals_limits_is_not_feasible() -> None:
+    narrow = Portal(name="default", allowed_namespaces=("*",), calls_per_ten_seconds=2)
+    shown = build(replace(VIEW, portal=narrow))
+    assert find(shown, "Feasible")["reason"] == "ExceedsLimits"
+    assert "at least 3 calls" in find(shown, "Feasible")["message"]
+
+
+def test_the_expected_end_of_a_late_run_does_not_change_with_every_look() -> None:
+    late = replace(view(), now_ms=START_MS + 61_000)
+    assert build(late)["estimatedCompletionTime"] == build(replace(late, now_ms=START_MS + 90_000))["estimatedCompletionTime"]
