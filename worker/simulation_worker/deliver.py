@@ -1,0 +1,157 @@
+"""One batch: claim it, make its content, deliver it, and record each record's outcome. What goes wrong leaves the ledger able to go on."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_core.ledger import claims, finishes
+from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Finish, Outcome, RecordResult, Refused
+from simulation_core.spec import Content, Records, Scenario
+from simulation_worker.content.faker_source import FakerSource
+from simulation_worker.content.keys import Identity
+from simulation_worker.content.values import Record
+from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
+from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
+from simulation_worker.crm.properties import Marks
+from simulation_worker.desk import Desk
+from simulation_worker.lease import Lease
+from simulation_worker.metrics import Metrics
+from simulation_worker.retry import retry_after_ms
+
+log = logging.getLogger(__name__)
+
+LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's deadline, so that a call fits after a renewal
+FINISH_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a job ended. `again_after_ms`: the same job should come back; else the ledger offers whatever is left."""
+
+    what: str
+    again_after_ms: int | None = None
+
+
+class Delivery:
+    """Everything a deliver job needs; built in main.py and held by the worker."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        metrics: Metrics,
+        lease_ms: int = LEASE_MS,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] = time.sleep,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._lease_ms = lease_ms
+        self._clock = clock
+        self._pause = pause
+        self._dice = dice
+
+    def deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
+        """Raises LedgerUnavailableError only before anything was begun (or claimed without our knowing: then the lease runs out)."""
+        ending = self._deliver(request, desk)
+        self._metrics.jobs.labels(ending.what).inc()
+        return ending
+
+    def _deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
+        if not desk.make_ready():
+            return Ending(what="portal held", again_after_ms=round(desk.held_for_s * 1000))
+        asked_s = self._clock()
+        result = claims.claim(self._engine, [request], lease_ms=self._lease_ms)[0]
+        match result:
+            case Early():
+                return Ending(what="early", again_after_ms=max(1, result.remaining_ms))
+            case Refused():
+                log.info("batch %d of %s, attempt %d: %s", request.batch, request.simulation_id, request.attempt, result.why)
+                return Ending(what="refused")
+            case Claimed():
+                answered_s = self._clock()
+                return self._carry_out(result, desk, asked_s=asked_s, zero_s=(asked_s + answered_s) / 2)
+
+    def _carry_out(self, claimed: Claimed, desk: Desk, *, asked_s: float, zero_s: float) -> Ending:
+        """`zero_s` is claimed_ms on our monotonic clock, give or take half of the claim's round trip."""
+        if claimed.fence.attempt == 1:
+            self._metrics.start_lateness.observe(max(0, claimed.claimed_ms - max(claimed.due_ms)) / 1000)
+        lease = Lease(self._engine, claimed.fence, lease_ms=claimed.lease_ms, asked_s=asked_s, clock=self._clock)
+        run = claimed.run
+        fates = desk.deliver(Marks(run.id, run.namespace, run.name), self._content(claimed), lease)
+        results = _results(claimed, fates, lambda moment_s: claimed.claimed_ms + round((moment_s - zero_s) * 1000))
+        postponed = [fate for fate in fates.values() if isinstance(fate, Postponed)]
+        wait_ms = retry_after_ms(postponed, max(claimed.tries, default=0), self._dice())
+        return self._finish(claimed, Finish(fence=claimed.fence, results=results, retry_after_ms=wait_ms), lease)
+
+    def _content(self, claimed: Claimed) -> list[Record]:
+        """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
+        run = claimed.run
+        source = FakerSource(
+            seed=run.seed,
+            scenario=Scenario(run.scenario),
+            contacts=Records.model_validate(run.spec.get("records", {})).contacts_per_company,
+            locale=Content.model_validate(run.spec.get("content", {})).locale,
+        )
+        return [source.record(Identity(run.id, claimed.first_record + index)) for index in _pending(claimed)]
+
+    def _finish(self, claimed: Claimed, finish: Finish, lease: Lease) -> Ending:
+        """Patient while the claim lasts: after it, the batch is delivered again, and HubSpot's upserts find what is there."""
+        while True:
+            try:
+                finished = finishes.finish(self._engine, [finish])[0]
+                break
+            except LedgerUnavailableError as error:
+                if lease.left_s() < FINISH_AGAIN_SECONDS:
+                    log.warning("batch %d of %s could not be finished: %s", finish.fence.batch, finish.fence.simulation_id, error)
+                    return Ending(what="unfinished")
+                self._pause(FINISH_AGAIN_SECONDS)
+        if not finished:
+            log.warning("batch %d of %s: the claim was lost, another worker has it", finish.fence.batch, finish.fence.simulation_id)
+            self._metrics.fences_lost.inc()
+            return Ending(what="fence lost")
+        self._count(claimed, finish.results)
+        return Ending(what="finished")
+
+    def _count(self, claimed: Claimed, results: Sequence[RecordResult]) -> None:
+        for result in results:
+            self._metrics.records.labels(result.outcome.name.lower()).inc()
+            if result.delivered_ms is not None:
+                self._metrics.lateness.observe(max(0, result.delivered_ms - claimed.due_ms[result.index]) / 1000)
+
+
+def _pending(claimed: Claimed) -> list[int]:
+    return [index for index, outcome in enumerate(claimed.outcomes) if outcome is Outcome.PENDING]
+
+
+def _results(claimed: Claimed, fates: Mapping[int, RecordFate], to_ms: Callable[[float], int]) -> list[RecordResult]:
+    return [_result(index, fates[claimed.first_record + index], to_ms) for index in _pending(claimed)]
+
+
+def _result(index: int, fate: RecordFate, to_ms: Callable[[float], int]) -> RecordResult:
+    match fate:
+        case Delivered():
+            return RecordResult(index=index, outcome=Outcome.DELIVERED, delivered_ms=to_ms(fate.answered_s), crm_ids=fate.crm_ids)
+        case Rejected():
+            return RecordResult(
+                index=index, outcome=Outcome.FAILED, reason=fate.reason, message=fate.message, correlation_id=fate.correlation_id
+            )
+        case Postponed(counts_as_try=True):
+            return RecordResult(
+                index=index,
+                outcome=Outcome.PENDING,
+                counts_as_try=True,
+                reason=fate.reason,
+                message=fate.message,
+                correlation_id=fate.correlation_id,
+            )
+        case Postponed():
+            return RecordResult(index=index, outcome=Outcome.PENDING)
