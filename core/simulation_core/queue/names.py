@@ -1,0 +1,49 @@
+"""Names in Redis that scheduler, worker and operator agree on: queues by kind and portal, jobs by batch and attempt."""
+
+from __future__ import annotations
+
+import enum
+import re
+from uuid import UUID
+
+from simulation_core.ledger.values import ClaimRequest
+
+FUNCTIONS = "simulation_worker.jobs"  # a job names its function by this module and its kind; nothing is imported from there
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_JOB_ID = re.compile(rf"(?:[a-z]+-)??(?P<simulation>{_UUID})-(?P<batch>\d+)-(?P<attempt>\d+)")
+
+
+class Kind(enum.StrEnum):
+    """What a job does. Each kind has a queue of its own a portal, so that none waits behind another."""
+
+    DELIVER = "deliver"
+    PREPARE = "prepare"
+    VERIFY = "verify"
+    ARCHIVE = "archive"
+
+    @property
+    def function(self) -> str:
+        return f"{FUNCTIONS}.{self}"
+
+
+def queue_name(kind: Kind, portal: str) -> str:
+    """`simulation-<kind>-<portal>`; RQ keeps its list under `rq:queue:` and this name."""
+    return f"simulation-{kind}-{portal}"
+
+
+def job_id(simulation_id: UUID, batch: int, attempt: int, kind: Kind = Kind.DELIVER) -> str:
+    """`<uuid>-<batch>-<attempt>`, for other kinds than DELIVER with the kind in front.
+
+    One id per attempt: a job left over from an earlier attempt can't stand for, nor take away, the one offered now.
+    """
+    name = f"{simulation_id}-{batch}-{attempt}"
+    return name if kind is Kind.DELIVER else f"{kind}-{name}"
+
+
+def parse_job_id(job: str) -> ClaimRequest:
+    """What a job asks for. Raises ValueError for an id that isn't one of ours."""
+    match = _JOB_ID.fullmatch(job)
+    if match is None:
+        raise ValueError(f"job id {job!r} is malformed: <simulation>-<batch>-<attempt> was expected")
+    return ClaimRequest(simulation_id=UUID(match["simulation"]), batch=int(match["batch"]), attempt=int(match["attempt"]))
