@@ -15,9 +15,10 @@ from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import revisions
 
 # SQLSTATE classes and codes that say "not now", as against "not like this".
-# 08 connection, 28 authorization, 3D no such database, 53 out of resources, 57P operator intervention, 25006 read only: a standby answered
+# 08 connection, 28 authorization, 3D no such database, 53 out of resources, 57P operator intervention, 25006 read only: a standby answered,
+# 25P03 our own bound on idling in a transaction
 _AWAY_CLASSES = ("08", "28", "3D", "53", "57P")
-_AWAY_CODES = frozenset({"25006"})
+_AWAY_CODES = frozenset({"25006", "25P03"})
 
 # A peer that vanished without a word is noticed within about 15 seconds, not two hours.
 KEEPALIVES: Mapping[str, Any] = {
@@ -27,6 +28,15 @@ KEEPALIVES: Mapping[str, Any] = {
     "keepalives_interval": 3,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
+}
+
+# And Postgres notices a vanished client: until then the client's locks hold up everyone who wants the same rows.
+SERVER_SETTINGS: Mapping[str, str] = {
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
 }
 
 
@@ -53,8 +63,13 @@ def create_ledger_engine(url: str, *, application_name: str, pool_size: int = 4)
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
-        connect_args={**KEEPALIVES, "application_name": application_name, "options": "-c timezone=UTC"},
+        connect_args={**KEEPALIVES, "application_name": application_name, "options": server_options()},
     )
+
+
+def server_options() -> str:
+    """For libpq's `options`."""
+    return " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
 
 
 @contextmanager

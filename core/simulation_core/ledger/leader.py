@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
-from simulation_core.ledger.engine import KEEPALIVES, unavailability_named
+from simulation_core.ledger.engine import KEEPALIVES, server_options, unavailability_named
 
 
 class SessionLock:
@@ -47,9 +47,9 @@ class SessionLock:
             self._drop()
 
     def _lock(self, timeout: float) -> psycopg.Connection[Any] | None:
-        connection = psycopg.connect(self._url, autocommit=True, application_name=f"lock {self._key}", **KEEPALIVES)
+        name = f"lock {self._key}"
+        connection = psycopg.connect(self._url, autocommit=True, application_name=name, options=server_options(), **KEEPALIVES)
         try:
-            self._bound_the_server_side(connection)
             connection.execute("SELECT set_config('lock_timeout', %s, false)", [str(max(1, round(timeout * 1000)))])
             connection.execute("SELECT pg_advisory_lock(%s)", [self._number])
         except psycopg.errors.LockNotAvailable:
@@ -59,12 +59,6 @@ class SessionLock:
             connection.close()
             raise
         return connection
-
-    @staticmethod
-    def _bound_the_server_side(connection: psycopg.Connection[Any]) -> None:
-        """Let the server notice a lost node too: it is the server that frees the lock."""
-        for setting, value in (("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "3"), ("tcp_keepalives_count", "3")):
-            connection.execute("SELECT set_config(%s, %s, false)", [setting, value])
 
     @staticmethod
     def _answers(connection: psycopg.Connection[Any]) -> bool:

@@ -62,6 +62,24 @@ def test_a_deadlock_or_timeout_is_not_an_outage(engine):
         connection.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)"))
 
 
+def test_a_client_that_stalls_in_a_transaction_loses_its_locks(engine, until):
+    def ended(backend):
+        with transaction(engine) as connection:
+            return not connection.scalar(text("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = :pid)"), {"pid": backend})
+
+    def stall():
+        with transaction(engine) as connection:
+            backend = connection.scalar(text("SELECT pg_backend_pid()"))
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 20"))
+            until(lambda: ended(backend))
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(LedgerUnavailableError):
+        stall()
+    with transaction(engine) as connection:
+        assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+
+
 def test_one_at_a_time_holds_the_lock(migrated_url):
     first, second, other = SessionLock(migrated_url, "operator"), SessionLock(migrated_url, "operator"), SessionLock(migrated_url, "else")
     try:
