@@ -52,11 +52,14 @@ class Changed:
 
 
 class Api:
-    """The server and the credentials of a kubeconfig."""
+    """The server and the credentials of a kubeconfig. `transport` stands in for the network in tests."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         settings = kubernetes.client.Configuration()
-        kubernetes.config.load_kube_config(str(kubeconfig), client_configuration=settings)  # type: ignore[no-untyped-call]  # published with half its types
+        try:
+            _load(kubeconfig, settings)
+        except kubernetes.config.ConfigException as error:
+            raise SandboxError(f"{kubeconfig} can't be used: {error}") from None
         self.server: str = settings.host
         authority = settings.ssl_ca_cert
         self.authority: bytes = b"" if authority is None else _read(authority)
@@ -69,6 +72,7 @@ class Api:
             verify=context,
             headers={"Authorization": token} if token else {},
             timeout=CALL_SECONDS,
+            transport=transport,
             trust_env=False,  # a proxy of the machine's has no business on loopback
             limits=httpx.Limits(max_connections=None, keepalive_expiry=5),
         )
@@ -140,6 +144,11 @@ class Api:
             raise _refusal(response)
         answer: Json = response.json()
         return answer
+
+
+def _load(kubeconfig: Path, settings: Any) -> None:
+    # the package's types stop short of this function
+    kubernetes.config.load_kube_config(str(kubeconfig), client_configuration=settings)  # type: ignore[no-untyped-call]
 
 
 def _read(path: str) -> bytes:

@@ -59,10 +59,10 @@ class ProcessNode:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked: asyncio.Event | None = None
         self._ready = threading.Event()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
 
     def start(self) -> None:
-        """Returns once the Node is Ready. The thread isn't a daemon's: whoever starts a node stops it."""
+        """Returns once the Node is Ready."""
         self._ready.clear()
         self._failure = None
         self._thread = threading.Thread(target=self._run_in_thread, name=f"process-node-{self.name}", daemon=True)
@@ -90,7 +90,7 @@ class ProcessNode:
     def _run_in_thread(self) -> None:
         try:
             asyncio.run(self._main(handle_signals=False))
-        except (SandboxError, OSError) as error:
+        except Exception as error:
             self._failure = error
             log.exception("node %s ended", self.name)
         finally:
@@ -159,6 +159,8 @@ class ProcessNode:
         elif wants_a_node(pod, registration.labels):
             try:
                 await tools.api.post(f"{_path(pod)}/binding", binding(pod, self.name))
+            except ApiAwayError as error:
+                log.warning("pod %s isn't bound yet: %s", pod["metadata"]["name"], error)  # the next listing shows it again
             except ApiError as error:
                 if error.status not in {404, 409}:  # deleted, or another node was faster
                     log.warning("pod %s can't be bound: %s", pod["metadata"]["name"], error)

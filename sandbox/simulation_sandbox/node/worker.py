@@ -79,7 +79,7 @@ class PodWorker:
             self._wake.clear()
             try:
                 await self._step()
-            except (ApiError, ApiAwayError) as error:
+            except (ApiError, ApiAwayError, OSError) as error:
                 log.warning("pod %s: %s", self.name, error)
             try:
                 await asyncio.wait_for(self._wake.wait(), self._tools.poll_seconds)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiClient, CoreV1Api
 
+from simulation_sandbox.errors import SandboxError
 from simulation_sandbox.node.node import ProcessNode
 from simulation_sandbox.waiting import wait_for
 
@@ -150,6 +151,12 @@ def test_a_restarted_node_starts_its_pods_again(pods: Any, start_node: Callable[
     assert after["status"]["podIP"] == before["status"]["podIP"]
     assert pods.log(after, "init") == "once\n"
     assert pods.log(pods.get("done")) == "x\n"
+
+
+def test_two_nodes_in_one_folder_are_one_too_many(start_node: Callable[..., ProcessNode]) -> None:
+    start_node()
+    with pytest.raises(SandboxError, match="another process node runs in"):
+        start_node()
 
 
 def test_a_pod_deleted_while_the_node_was_away_goes_when_it_is_back(pods: Any, start_node: Callable[..., ProcessNode]) -> None:

@@ -58,6 +58,11 @@ def test_a_pending_pod_is_bound_and_becomes_ready(pods: Any, node_name: str) -> 
     assert pods.wait_log("one", "hello").startswith("hello\n")
 
 
+def test_a_pod_that_names_its_node_needs_no_binding(pods: Any, node_name: str) -> None:
+    pods.create("one", pods.shell(POLITE), nodeName=node_name)
+    pods.wait_ready("one")
+
+
 def test_a_pod_that_other_labels_or_another_scheduler_wait_for_is_left_alone(pods: Any) -> None:
     pods.create("elsewhere", pods.shell(POLITE), nodeSelector={"kubernetes.io/hostname": "another"})
     pods.create("other-scheduler", pods.shell(POLITE), schedulerName="mine")
