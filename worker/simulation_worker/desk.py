@@ -104,7 +104,8 @@ class Desk:
         self._client.close()
 
     def _learn_from(self, fates: Sequence[RecordFate]) -> None:
-        pause = next((fate for fate in fates if isinstance(fate, Postponed) and fate.reason in PAUSES and fate.wait_ms), None)
+        postponed = [fate for fate in fates if isinstance(fate, Postponed)]
+        pause = next((fate for fate in postponed if fate.reason in PAUSES and not fate.counts_as_try), None)
         if pause:
             self.hold(pause.reason, pause.message, pause.wait_ms)
         elif any(isinstance(fate, Delivered) for fate in fates):

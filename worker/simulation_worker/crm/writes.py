@@ -135,7 +135,8 @@ class BatchWriter:
             counts_as_try=verdict.counts_as_try,
             correlation_id=answer.correlation_id,
         )
-        self._paused = Postponed(reason=fate.reason, message=fate.message, wait_ms=fate.wait_ms, counts_as_try=False)
+        if not verdict.counts_as_try:  # the portal's trouble; what may be these records' own fault holds up no others
+            self._paused = fate
         return dict.fromkeys(map(_key, items), fate)
 
 
