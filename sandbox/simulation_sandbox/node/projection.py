@@ -7,8 +7,6 @@ volume/key -> ..data/key   what is opened
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -29,12 +27,12 @@ def project(volume: Path, files: Files) -> bool:
     data = volume / DATA
     if data.is_symlink() and _matches(data, files):
         return False
-    old = volume / os.readlink(data) if data.is_symlink() else None
     new = _write(volume, files)
     _swap(volume, data, new)
     _link_names(volume, {PurePosixPath(path).parts[0] for path in files})
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
+    for old in _moments(volume).values():
+        if old != new:
+            shutil.rmtree(old, ignore_errors=True)
     return True
 
 
@@ -52,8 +50,13 @@ def _matches(data: Path, files: Files) -> bool:
     )
 
 
+def _moments(volume: Path) -> dict[int, Path]:
+    """By number. A number isn't used twice: who holds on to a folder sees its files or none, not those of a later moment."""
+    return {int(folder.name[2:]): folder for folder in volume.iterdir() if folder.name[2:].isdigit() and folder.name.startswith("..")}
+
+
 def _write(volume: Path, files: Files) -> Path:
-    new = next(folder for number in itertools.count(1) if not (folder := volume / f"..{number}").exists())
+    new = volume / f"..{max(_moments(volume), default=0) + 1}"
     new.mkdir(mode=0o755)
     for path, file in files.items():
         target = new / path
