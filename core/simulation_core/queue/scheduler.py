@@ -1,0 +1,188 @@
+"""rq-scheduler, made exact: milliseconds instead of seconds, thousands at once, several replicas without a lock, outages waited for.
+
+The data stay rq-scheduler's own (a zset of job ids by due time, and RQ's job hashes), so its get_jobs, cancel, count and `rq info` read
+them. What the released one does otherwise, and why that won't do here: it fires up to a second early (whole-second scores), polls
+each minute, moves a job in several steps (a crash between them loses or doubles it), and any Redis error ends it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.utils import now as utc_now
+from rq.utils import utcformat
+from rq_scheduler import Scheduler
+
+from simulation_core.errors import QueueUnavailableError
+from simulation_core.ledger.values import Offer
+from simulation_core.queue.connection import outages_translated
+from simulation_core.queue.jobs import FAILURE_SECONDS, SCHEDULED, WAKE, DataJob, job_data
+from simulation_core.queue.names import Kind, job_id, queue_name
+from simulation_core.queue.scripts import MOVE, SCHEDULE
+
+log = logging.getLogger(__name__)
+
+OUR_QUEUES = "simulation-"
+CHUNK = 1_000  # jobs a script call: a few milliseconds in which Redis serves nobody else
+STOCK_RESERVED_SECONDS = 60  # a cron job whose mover died is moved by another after this
+LONGEST_SLEEP_SECONDS = 0.5  # also how long a stop waits at most
+SHORTEST_SLEEP_SECONDS = 0.002  # jobs due within it move together
+HEARTBEAT_SECONDS = 10.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """What one call of move_due did."""
+
+    moved: int  # into their queues
+    dropped: int  # cancelled, or without a hash
+    held: int  # left to the ledger: their queue is at its ceiling
+    stock: int  # moved the stock way: cron and periodic jobs
+    next_due_seconds: float | None  # the earliest still scheduled
+    now_seconds: float  # Redis's clock
+
+    @property
+    def full(self) -> bool:
+        """There may be more due."""
+        return self.moved + self.dropped + self.held + self.stock >= CHUNK
+
+    @property
+    def sleep_seconds(self) -> float:
+        if self.full:
+            return 0.0
+        left = LONGEST_SLEEP_SECONDS if self.next_due_seconds is None else self.next_due_seconds - self.now_seconds
+        return min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, left))
+
+
+class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is published without types
+    """Any number of replicas may run at once: what they share happens inside Redis's scripts."""
+
+    job_class = DataJob
+
+    def __init__(self, connection: Redis, *, on_moved: Callable[[Moved], None] = lambda _: None, **stock: Any) -> None:
+        super().__init__(connection=connection, **stock)
+        self.connection: Redis = connection
+        self.ceilings: Mapping[str, int] = {}  # queue name → how long it may get; others are not limited
+        self.problem: str | None = "not connected to Redis yet"  # None while `run` turns
+        self._on_moved = on_moved
+        self._schedule = connection.register_script(SCHEDULE)
+        self._move = connection.register_script(MOVE)
+
+    # -- offering
+
+    def schedule_offers(self, offers: Sequence[Offer], kind: Kind = Kind.DELIVER) -> int:
+        """Puts one job an offer into Redis, unless it is there already; what is due goes to its queue at once, in the order given.
+
+        Returns how many were new. Raises QueueUnavailableError; some may have been added by then, which does no harm.
+        """
+        added = 0
+        left = iter(offers)
+        while chunk := list(islice(left, CHUNK)):
+            arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS]
+            for offer in chunk:
+                arguments += _job(offer, kind)
+            with outages_translated():
+                added += int(self._schedule(keys=[SCHEDULED], args=arguments))
+        return added
+
+    # -- moving
+
+    def move_due(self) -> Moved:
+        """Moves up to a thousand due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
+        ceilings = [part for pair in self.ceilings.items() for part in pair]
+        with outages_translated():
+            moved, dropped, held, following, clock, stock = self._move(
+                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), OUR_QUEUES, STOCK_RESERVED_SECONDS, *ceilings]
+            )
+            for job in stock:
+                self._move_stock(job.decode())
+        result = Moved(
+            moved=moved,
+            dropped=dropped,
+            held=held,
+            stock=len(stock),
+            next_due_seconds=float(following) if following else None,
+            now_seconds=float(clock),
+        )
+        self._on_moved(result)
+        return result
+
+    def _move_stock(self, job: str) -> None:
+        """rq-scheduler's own way, for its cron and periodic jobs. The script reserved it: no other replica moves it as well."""
+        try:
+            self.enqueue_job(self.job_class.fetch(job, connection=self.connection))
+        except RedisError:
+            raise
+        except Exception:
+            log.exception("job %s can't be moved (JSON jobs only; pickle is code) and is tried again in %d s", job, STOCK_RESERVED_SECONDS)
+
+    def enqueue_jobs(self) -> None:
+        """rq-scheduler's entry point for moving what is due."""
+        while self.move_due().full:
+            pass
+
+    # -- running
+
+    def run(self, stop: threading.Event) -> None:
+        """Moves jobs when they are due, until `stop` is set. Redis going away is waited for."""
+        wait_s = FIRST_WAIT_SECONDS
+        while not stop.is_set():
+            try:
+                with outages_translated(), self._awakened() as wakes:
+                    while not stop.is_set():
+                        self._turn(wakes)
+                        self.problem = None
+                        wait_s = FIRST_WAIT_SECONDS
+            except (QueueUnavailableError, RedisError) as error:
+                self.problem = str(error)
+                log.warning("%s; trying again in %.1f s", error, wait_s)
+                stop.wait(wait_s)
+                wait_s = min(LONGEST_WAIT_SECONDS, wait_s * 2)
+        self._leave()
+
+    def _awakened(self) -> AbstractContextManager[Any]:
+        redis: Any = self.connection  # pubsub has no types
+        wakes = redis.pubsub(ignore_subscribe_messages=True)
+        wakes.subscribe(WAKE)
+        self._heartbeat_due_s = 0.0
+        return closing(wakes)
+
+    def _turn(self, wakes: Any) -> None:
+        if time.monotonic() >= self._heartbeat_due_s:
+            self._be_known()
+        sleep_s = self.move_due().sleep_seconds
+        if sleep_s:
+            wakes.get_message(timeout=sleep_s)  # returns early when an earlier job comes
+
+    def _be_known(self) -> None:
+        """The instance's key, by which rq-scheduler's tools know who runs; again after Redis was wiped."""
+        if not self.connection.expire(self.key, int(self._interval) + 10):
+            self.register_birth()
+        self._heartbeat_due_s = time.monotonic() + HEARTBEAT_SECONDS
+
+    def _leave(self) -> None:
+        try:
+            self.register_death()
+        except RedisError as error:
+            log.warning("Redis: %s; this scheduler's key expires by itself", error)
+
+
+def _job(offer: Offer, kind: Kind) -> tuple[str, str, str, str]:
+    """Id, score, queue and data, as SCHEDULE takes them."""
+    seconds, milliseconds = divmod(offer.due_ms, 1000)
+    return (
+        job_id(offer.simulation_id, offer.batch, offer.attempt, kind),
+        f"{seconds}.{milliseconds:03d}",
+        queue_name(kind, offer.portal),
+        job_data(kind, offer.simulation_id, offer.batch, offer.attempt),
+    )

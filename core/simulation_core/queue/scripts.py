@@ -1,0 +1,173 @@
+"""The Lua that runs inside Redis, where nothing comes between its commands. Each script says what it guarantees.
+
+They use rq-scheduler's zset and RQ's own keys and fields, so that RQ's tools read what is here. Key names are built from ids inside the
+scripts: a single Redis (with replicas) is meant, not a cluster.
+
+Times: scores are seconds since the epoch with three decimals (rq-scheduler's unit). Now is the server's TIME, one clock for all replicas.
+"""
+
+from __future__ import annotations
+
+_PRELUDE = """
+local JOB, QUEUE = 'rq:job:', 'rq:queue:'
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+
+local function push(queue, ids)
+  redis.call('SADD', 'rq:queues', QUEUE .. queue)
+  redis.call('RPUSH', QUEUE .. queue, unpack(ids))
+end
+
+-- RQ 3 keeps a lease for each execution of a job: a member job:execution of the queue's wip zset, scored by its end.
+local function under_way(id, queue)
+  for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
+    local lease = redis.call('ZSCORE', 'rq:wip:' .. queue, id .. ':' .. execution)
+    if lease and tonumber(lease) > now then return true end
+  end
+  return false
+end
+
+-- Whoever sleeps until the head of the zset learns that there is an earlier one.
+local function wake(zset, channel, before)
+  local head = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
+  if head[2] and (not before or tonumber(head[2]) < tonumber(before)) then redis.call('PUBLISH', channel, head[2]) end
+end
+"""
+
+# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, then for each job: id, score, queue, data.
+# Guarantees: a job that is scheduled, queued, or started under a live lease is left alone, so offering again changes nothing.
+# A hash that is merely left over (failed, finished, cancelled, started by a dead worker, or queued but in no list) is replaced.
+# What is due already goes to its queue at once, in the order given. Returns how many were new.
+SCHEDULE = (
+    _PRELUDE
+    + """
+local zset, channel, enqueued_at, failure_ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
+
+local listed = {}
+local function waits_in(queue, id)
+  if not listed[queue] then
+    listed[queue] = {}
+    for _, list in ipairs({QUEUE .. queue, QUEUE .. queue .. ':intermediate'}) do
+      for _, each in ipairs(redis.call('LRANGE', list, 0, -1)) do listed[queue][each] = true end
+    end
+  end
+  return listed[queue][id]
+end
+
+-- What is there is skipped.
+local function is_there(id, queue)
+  local status = redis.call('HGET', JOB .. id, 'status')
+  if status == 'scheduled' then return redis.call('ZSCORE', zset, id) end
+  if status == 'queued' then return waits_in(queue, id) or under_way(id, queue) end
+  if status == 'started' then return under_way(id, queue) end
+  return false
+end
+
+local function forget(id, queue)
+  redis.call('DEL', JOB .. id)
+  for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
+end
+
+local due, new = {}, 0
+for i = 4, #ARGV, 4 do
+  local id, score, queue, data = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  if not is_there(id, queue) then
+    forget(id, queue)
+    local key = JOB .. id
+    redis.call('HSET', key, 'data', data, 'origin', queue, 'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
+    if tonumber(score) > now then
+      redis.call('HSET', key, 'status', 'scheduled')
+      redis.call('ZADD', zset, score, id)
+    else
+      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', enqueued_at)
+      redis.call('ZREM', zset, id)
+      due[queue] = due[queue] or {}
+      table.insert(due[queue], id)
+      if listed[queue] then listed[queue][id] = true end
+    end
+    new = new + 1
+  end
+end
+for queue, ids in pairs(due) do push(queue, ids) end
+wake(zset, channel, before)
+return new
+"""
+)
+
+# KEYS: zset. ARGV: how many at most, enqueued_at, prefix of our queues, seconds a stock job is reserved for, then queue, ceiling …
+# Guarantees: a job leaves the zset in the same moment as it enters its queue, never before its score, and once however many move.
+# A cancelled job, or one without a hash, is dropped. One of ours whose queue is at its ceiling is dropped too: it stays in the ledger,
+# which feeds what is overdue to each portal fairly. Stock rq-scheduler jobs (cron, intervals, dependencies, anybody else's) are only
+# reserved, by a later score, and returned: whoever got them moves them the stock way.
+# Returns moved, dropped, held back, score of the next or '', now, stock job ids.
+MOVE = (
+    _PRELUDE
+    + """
+local zset, limit, enqueued_at, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local room = {}
+for i = 5, #ARGV, 2 do room[ARGV[i]] = tonumber(ARGV[i + 1]) - redis.call('LLEN', QUEUE .. ARGV[i]) end
+
+local due = redis.call('ZRANGE', zset, '-inf', string.format('%.6f', now), 'BYSCORE', 'LIMIT', 0, limit)
+local ready, gone, stock, moved, dropped, held = {}, {}, {}, 0, 0, 0
+for _, id in ipairs(due) do
+  local key = JOB .. id
+  local job = redis.call('HMGET', key, 'data', 'status', 'origin', 'meta', 'dependency_ids', 'rate_limit_key')
+  local status, queue = job[2], job[3]
+  if not job[1] or status == 'canceled' then
+    gone[#gone + 1] = id
+    dropped = dropped + 1
+  elseif not queue or string.sub(queue, 1, #prefix) ~= prefix or job[4] or job[5] or job[6] then
+    redis.call('ZADD', zset, string.format('%.3f', now + reserved), id)
+    stock[#stock + 1] = id
+  elseif room[queue] and room[queue] <= 0 then
+    redis.call('DEL', key)
+    gone[#gone + 1] = id
+    held = held + 1
+  else
+    redis.call('HSET', key, 'status', 'queued', 'enqueued_at', enqueued_at)
+    ready[queue] = ready[queue] or {}
+    table.insert(ready[queue], id)
+    if room[queue] then room[queue] = room[queue] - 1 end
+    gone[#gone + 1] = id
+    moved = moved + 1
+  end
+end
+for queue, ids in pairs(ready) do push(queue, ids) end
+if #gone > 0 then redis.call('ZREM', zset, unpack(gone)) end
+local next = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2] or ''
+return {moved, dropped, held, next, string.format('%.6f', now), stock}
+"""
+)
+
+# KEYS: zset. ARGV: wake channel, job id, milliseconds from now, queue, data, failure_ttl.
+# Guarantees: the job's started state ends in the same moment as it is scheduled again, under the same id. Where it has been offered
+# again meanwhile (RQ deletes a finished job before it is given back), that one stays. Returns 1 if it was put back.
+GIVE_BACK = (
+    _PRELUDE
+    + """
+local zset, channel, id, wait_ms, queue, data, failure_ttl = KEYS[1], unpack(ARGV)
+local key = JOB .. id
+for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
+  local execution_key = 'rq:execution:' .. id .. ':' .. execution
+  local worker = redis.call('HGET', execution_key, 'worker_name')
+  if worker then redis.call('SREM', 'rq:worker:' .. worker .. ':executions', id .. ':' .. execution) end
+  redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
+  redis.call('DEL', execution_key)
+end
+redis.call('DEL', 'rq:executions:' .. id)
+redis.call('LREM', QUEUE .. queue .. ':intermediate', 0, id)
+
+local status = redis.call('HGET', key, 'status')
+if status == 'queued' or (status == 'scheduled' and redis.call('ZSCORE', zset, id)) then return 0 end
+
+local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
+redis.call('DEL', key)
+redis.call('HSET', key, 'data', data, 'origin', queue, 'status', 'scheduled',
+  'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
+for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
+redis.call('ZADD', zset, string.format('%.3f', now + tonumber(wait_ms) / 1000), id)
+wake(zset, channel, before)
+return 1
+"""
+)
