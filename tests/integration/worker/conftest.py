@@ -1,0 +1,293 @@
+"""A ledger with a published run, a HubSpot, a Redis, and what a worker is built from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+from redis import Redis
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+from simulation_core.queue.names import Kind, job_id, queue_name
+from sqlalchemy import Engine, text
+
+from simulation_core.clock import from_ms, now_ms
+from simulation_core.ledger import accept, plans, runs
+from simulation_core.ledger.engine import create_ledger_engine, transaction
+from simulation_core.ledger.values import ClaimRequest, Run
+from simulation_core.portals import Portal
+from simulation_core.spec import parse_spec
+from simulation_sandbox.hubspot.server import EmulatorServer
+from simulation_worker.deliver import Delivery
+from simulation_worker.desk import Desk
+from simulation_worker.jobs import DELIVER
+from simulation_worker.metrics import Metrics
+
+USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
+
+
+@dataclass(frozen=True)
+class Batches:
+    first_record: NDArray[np.int64]
+    count: NDArray[np.int16]
+    offset_ms: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HandMadePlan:
+    """The shape of a plan, with due times a test chose."""
+
+    offsets_ms: NDArray[np.int64]
+    batches: Batches
+    histogram: tuple[int, ...] = (0,) * 40
+    peak_per_minute: int = 0
+    objects: dict[str, int] = field(default_factory=dict)
+
+
+class Ledger:
+    """The ledger, and what a test asks of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def publish(self, *, records: int = 4, batch_size: int = 100, due_in_ms: int = -5_000, **spec: Any) -> uuid.UUID:
+        """A run whose records are all due at one moment."""
+        run = uuid.uuid4()
+        given = {
+            "scenario": "B2B",
+            "totalRecords": records,
+            "durationSeconds": 600,
+            "startTime": from_ms(now_ms() + due_in_ms).isoformat(timespec="milliseconds"),
+            **spec,
+        }
+        accept.accept(
+            self.engine,
+            id=run,
+            namespace="team-a",
+            name="spring",
+            spec=given,
+            parsed=parse_spec(given),
+            seed=42,
+            default_user_id=USER,
+            lead_ms=0,
+            plan_version=1,
+        )
+        firsts = np.arange(0, records, batch_size, dtype=np.int64)
+        counts = np.minimum(batch_size, records - firsts).astype(np.int16)
+        batches = Batches(firsts, counts, np.zeros(len(firsts), dtype=np.int64))
+        plan: Any = HandMadePlan(np.zeros(records, dtype=np.int64), batches)
+        plans.store(self.engine, run, plan, 0)
+        plans.publish(self.engine, run, plan)
+        return run
+
+    def run(self, simulation: uuid.UUID) -> Run:
+        run = runs.get(self.engine, simulation)
+        assert run is not None
+        return run
+
+    def batch(self, simulation: uuid.UUID, number: int = 0) -> dict[str, Any]:
+        with transaction(self.engine) as connection:
+            statement = text(
+                "SELECT *, extract(epoch FROM not_before - statement_timestamp()) * 1000 AS wait_ms"
+                " FROM batches WHERE simulation_id = :id AND number = :n"
+            )
+            return dict(connection.execute(statement, {"id": simulation, "n": number}).mappings().one())
+
+    def expire(self, simulation: uuid.UUID) -> None:
+        """The leases run out, and what waits may be tried at once: rather than waiting for it."""
+        with transaction(self.engine) as connection:
+            connection.execute(
+                text("UPDATE batches SET lease_until = statement_timestamp() - interval '1 ms' WHERE simulation_id = :id AND state = 1"),
+                {"id": simulation},
+            )
+            connection.execute(text("UPDATE batches SET not_before = NULL WHERE simulation_id = :id"), {"id": simulation})
+
+    def errors(self, simulation: uuid.UUID) -> list[dict[str, Any]]:
+        with transaction(self.engine) as connection:
+            rows = connection.execute(text("SELECT * FROM record_errors WHERE simulation_id = :id ORDER BY id"), {"id": simulation})
+            return [dict(row) for row in rows.mappings()]
+
+
+class Outside:
+    """HubSpot as somebody else sees it."""
+
+    def __init__(self, server: EmulatorServer) -> None:
+        self.url = server.url
+        self._http = httpx.Client(base_url=server.url)
+
+    def fault(self, match: str, kind: str, times: int | None = 1, **more: Any) -> None:
+        self._http.post("/_emulator/faults", json={"match": match, "kind": kind, "times": times, **more}).raise_for_status()
+
+    def no_faults(self) -> None:
+        self._http.delete("/_emulator/faults").raise_for_status()
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        return self._http.get(f"/_emulator/objects/{kind}", params={"limit": 10000}).json()["results"]
+
+    def keys(self, kind: str) -> list[str]:
+        return [each["properties"]["simulation_key"] for each in self.objects(kind)]
+
+    def joined(self) -> int:
+        return int(self._http.get("/_emulator/associations", params={"from": "contacts", "to": "companies"}).json()["total"])
+
+    def calls(self) -> int:
+        return int(self._http.get("/_emulator/summary").json()["calls"]["total"])
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class Jobs:
+    """The queue, as the scheduler fills it."""
+
+    def __init__(self, url: str) -> None:
+        self.redis = Redis.from_url(url)
+
+    def queue(self, portal: str = "default") -> Queue:
+        return Queue(queue_name(Kind.DELIVER, portal), connection=self.redis, serializer=JSONSerializer)
+
+    def push(self, simulation: uuid.UUID, batch: int = 0, attempt: int = 1, portal: str = "default") -> str:
+        name = job_id(simulation, batch, attempt)
+        job = self.queue(portal).create_job(DELIVER, args=(str(simulation), batch, attempt), job_id=name, result_ttl=0, timeout=-1)
+        self.queue(portal).enqueue_job(job)
+        return name
+
+    def close(self) -> None:
+        self.redis.close()
+
+
+class WorkerProcess:
+    """simulation-worker as users run it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.log = folder / f"worker-{uuid.uuid4().hex[:6]}.log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "simulation_worker.main"], env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def ended(self, within_seconds: float = 20) -> int:
+        return self._process.wait(within_seconds)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def wait_until(condition: Callable[[], bool], within_seconds: float = 20) -> None:
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
+        threading.Event().wait(0.02)
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    return wait_until
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[Engine]:
+    engine = create_ledger_engine(migrated_url, application_name="test")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> Ledger:
+    return Ledger(engine)
+
+
+@pytest.fixture
+def outside(hubspot: EmulatorServer) -> Iterator[Outside]:
+    outside = Outside(hubspot)
+    yield outside
+    outside.close()
+
+
+@pytest.fixture
+def jobs(redis_url: str) -> Iterator[Jobs]:
+    jobs = Jobs(redis_url)
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def make_desk(engine: Engine, outside: Outside, metrics: Metrics) -> Iterator[Callable[..., Desk]]:
+    made: list[Desk] = []
+
+    def make(token: str = "any", *, deadline_seconds: float = 10, **portal: Any) -> Desk:
+        entry = Portal(name="default", allowed_namespaces=("*",), url=outside.url, **{"calls_per_ten_seconds": 10_000, **portal})
+        made.append(Desk(entry, token, engine=engine, metrics=metrics, deadline_seconds=deadline_seconds))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.close()
+
+
+@pytest.fixture
+def delivery(engine: Engine, metrics: Metrics) -> Delivery:
+    return Delivery(engine, metrics=metrics)
+
+
+@pytest.fixture
+def request_for() -> Callable[..., ClaimRequest]:
+    return lambda simulation, attempt=1, batch=0: ClaimRequest(simulation_id=simulation, batch=batch, attempt=attempt)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_url: str, redis_url: str, outside: Outside) -> dict[str, str]:
+    """The environment of a worker process that serves the portal `default`."""
+    portals, tokens = tmp_path / "portals.yaml", tmp_path / "tokens"
+    portals.write_text(f"- {{name: default, tier: professional, allowedNamespaces: ['*'], url: '{outside.url}'}}\n")
+    tokens.mkdir()
+    (tokens / "default").write_text("any")
+    return {
+        **os.environ,
+        "SIMULATION_DATABASE_URL": migrated_url,
+        "SIMULATION_REDIS_URL": redis_url,
+        "SIMULATION_PORTALS_FILE": str(portals),
+        "SIMULATION_PORTAL_TOKENS_DIR": str(tokens),
+        "SIMULATION_BIND_ADDRESS": "127.0.0.1:0",
+    }
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path, settings: dict[str, str]) -> Iterator[Callable[..., WorkerProcess]]:
+    started: list[WorkerProcess] = []
+
+    def start(**changes: str) -> WorkerProcess:
+        started.append(WorkerProcess(tmp_path, {**settings, **changes}))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.running:
+            process.kill()

@@ -1,0 +1,129 @@
+"""The process simulation-worker: killed, asked to leave, and started wrongly."""
+
+from __future__ import annotations
+
+import re
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulation_core.ledger.values import Status
+
+CLAIMED = 1
+
+
+def test_kill_9_in_mid_batch_then_again_makes_one_company_a_record(
+    start_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any
+) -> None:
+    """Killed after the companies were written and before anybody counted them."""
+    run = ledger.publish(records=50)
+    outside.fault("contacts/batch/upsert", "latency", milliseconds=8_000)
+    first = start_worker()
+    jobs.push(run)
+    until(lambda: len(outside.keys("companies")) == 50)
+    first.kill()
+    assert ledger.batch(run)["state"] == CLAIMED
+    assert ledger.run(run).records_processed == 0
+    outside.no_faults()
+    ledger.expire(run)
+    start_worker()
+    jobs.push(run, attempt=2)  # as the ledger offers it
+    until(lambda: ledger.run(run).status is Status.COMPLETED)
+    assert ledger.run(run).records_processed == 50
+    assert sorted(outside.keys("companies")) == sorted(f"{run}-{i}-c" for i in range(50))
+    assert sorted(outside.keys("contacts")) == sorted(f"{run}-{i}-p0" for i in range(50))
+    assert outside.joined() == 50
+    assert ledger.batch(run)["attempt"] == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_leave_it_finishes_the_batch_and_takes_no_other(
+    start_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any, number: signal.Signals
+) -> None:
+    under_way, waiting = ledger.publish(records=10), ledger.publish(records=10)
+    outside.fault("companies/batch/upsert", "latency", milliseconds=1_000)
+    worker = start_worker()
+    jobs.push(under_way)
+    until(lambda: ledger.batch(under_way)["state"] == CLAIMED)
+    worker.send(number)
+    worker.send(number)  # twice changes nothing
+    jobs.push(waiting)
+    assert worker.ended() == 0
+    assert ledger.run(under_way).status is Status.COMPLETED
+    assert ledger.batch(waiting)["attempt"] == 0
+    assert jobs.queue().count == 1
+
+
+def test_an_idle_worker_leaves_at_once(start_worker: Any, until: Any) -> None:
+    worker = start_worker()
+    until(lambda: "serves simulation-deliver-default" in worker.log.read_text())
+    worker.send(signal.SIGTERM)
+    assert worker.ended(within_seconds=5) == 0
+
+
+def test_it_waits_for_redis_and_postgres_at_the_start(start_worker: Any, until: Any) -> None:
+    worker = start_worker(SIMULATION_REDIS_URL="redis://127.0.0.1:1/0", SIMULATION_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    until(lambda: "trying again" in worker.log.read_text())
+    assert worker.running
+    worker.send(signal.SIGTERM)
+    assert worker.ended() == 0
+
+
+def test_it_is_ready_without_postgres_and_hubspot(start_worker: Any, until: Any, outside: Any, hubspot: Any) -> None:
+    hubspot.stop()
+    port = _free_port()
+    start_worker(SIMULATION_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none", SIMULATION_BIND_ADDRESS=f"127.0.0.1:{port}")
+    until(lambda: _status(f"http://127.0.0.1:{port}/readyz") == 200)
+    assert _status(f"http://127.0.0.1:{port}/healthz") == 200
+    assert _status(f"http://127.0.0.1:{port}/metrics") == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"SIMULATION_PORTAL_TOKENS_DIR": "/nowhere"}, "SIMULATION_PORTAL_TOKENS_DIR is malformed"),
+        ({"SIMULATION_PORTALS_FILE": "/nowhere"}, "SIMULATION_PORTALS_FILE /nowhere can't be read"),
+        ({"SIMULATION_REDIS_URL": "htp://x"}, "SIMULATION_REDIS_URL"),
+        ({"SIMULATION_DATABASE_URL": "mysql://x"}, "SIMULATION_DATABASE_URL"),
+        ({"SIMULATION_BIND_ADDRESS": "here"}, "SIMULATION_BIND_ADDRESS"),
+    ],
+)
+def test_a_bad_setting_ends_it_with_one_line(start_worker: Any, changes: dict[str, str], said: str) -> None:
+    worker = start_worker(**changes)
+    assert worker.ended() == 2
+    log = worker.log.read_text().strip()
+    assert said in log
+    assert "\n" not in log
+
+
+def test_the_token_is_in_no_log(start_worker: Any, settings: dict[str, str], ledger: Any, jobs: Any, until: Any) -> None:
+    (Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]) / "default").write_text("pat-na1-very-secret")
+    worker = start_worker(SIMULATION_LOG_LEVEL="DEBUG")
+    run = ledger.publish(records=2)
+    jobs.push(run)
+    until(lambda: ledger.run(run).status is Status.COMPLETED)
+    assert re.search(r"account 424242", worker.log.read_text())
+    assert "very-secret" not in worker.log.read_text()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code
+    except OSError:
+        return 0
