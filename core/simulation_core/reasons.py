@@ -20,9 +20,12 @@ class Reason(enum.StrEnum):
     # how a run goes
     ACCEPTED = "Accepted", "The spec was taken as it stands; from now on it is frozen."
     PLANNING = "Planning", "Due times are being computed and stored."
+    PLANNED = "Planned", "Every due time is stored."
     QUEUED = "Queued", "Planned; the first record is not due yet."
+    STARTED = "Started", "The first batch was begun."
     RUNNING = "Running", "Records are being delivered at their planned moments."
     SUSPENDED = "Suspended", "spec.suspend is true: nothing new is claimed."
+    RESUMED = "Resumed", "spec.suspend is false again: the run goes on."
     DRAINING = "Draining", "Suspended or cancelled, and deliveries already claimed are being finished."
     COMPLETED = "Completed", "Every record was processed and the failure policy is met."
     CANCELLED = "Cancelled", "spec.cancel is true: the run has ended for good."

@@ -157,26 +157,30 @@ def _conditions(view: View, progress: Progress, blocking: Problem | None) -> lis
 
 def _standing(progress: Progress) -> tuple[Reason, str]:
     """Where the run stands, as a reason and a sentence."""
-    run = progress.run
+    if progress.run.status.terminal:
+        return _end(progress.run)
+    if progress.run.run_state is not RunState.RUNNING:
+        return _halt(progress)
+    reason = {Status.PLANNING: Reason.PLANNING, Status.QUEUED: Reason.QUEUED}.get(progress.run.status, Reason.RUNNING)
+    return reason, reason.meaning
+
+
+def _end(run: Run) -> tuple[Reason, str]:
     match run.status:
         case Status.COMPLETED:
             return Reason.COMPLETED, f"{run.records_processed} of {run.total_records} records were delivered{_but(run)}."
-        case Status.FAILED:
-            reason = Reason(run.reason) if run.reason in set(Reason) else Reason.FAILURE_POLICY_EXCEEDED
-            return reason, run.message or reason.meaning
         case Status.CANCELLED:
             return Reason.CANCELLED, f"Cancelled after {run.records_processed} of {run.total_records} records{_but(run)}."
-    if run.run_state in {RunState.SUSPENDED, RunState.CANCELLED} and progress.draining:
+    reason = Reason(run.reason) if run.reason in set(Reason) else Reason.FAILURE_POLICY_EXCEEDED
+    return reason, run.message or reason.meaning
+
+
+def _halt(progress: Progress) -> tuple[Reason, str]:
+    if progress.draining:
         return Reason.DRAINING, f"Draining {progress.draining}: batches that were begun are being finished; nothing new is begun."
-    if run.run_state is RunState.SUSPENDED:
+    if progress.run.run_state is RunState.SUSPENDED:
         return Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on."
-    if run.run_state is RunState.CANCELLED:
-        return Reason.DRAINING, "Cancelled: nothing new is begun."
-    if run.status is Status.PLANNING:
-        return Reason.PLANNING, Reason.PLANNING.meaning
-    if run.status is Status.QUEUED:
-        return Reason.QUEUED, Reason.QUEUED.meaning
-    return Reason.RUNNING, Reason.RUNNING.meaning
+    return Reason.DRAINING, "Ending: nothing new is begun."
 
 
 def _but(run: Run) -> str:

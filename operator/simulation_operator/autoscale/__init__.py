@@ -1,1 +1,1 @@
-"""The worker Deployment's replica count: one observation of the backlog, one pure decision with a reason, one write to the scale subresource."""
+"""The worker Deployment's replica count: one look at the backlog, one pure decision with a reason, one write to the scale."""

@@ -1,0 +1,168 @@
+"""Every question to and every write on the API server. All writes go through one limiter; errors are translated once, here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import aiohttp
+from kubernetes.aio import client
+
+from simulation_core.errors import SimulationError
+from simulation_operator.limiter import Limiter
+from simulation_operator.metrics import Metrics
+from simulation_operator.resource import GROUP, PLURAL, VERSION, Key, Simulation
+
+T = TypeVar("T")
+
+MERGE_PATCH = "application/merge-patch+json"
+PAGE = 500
+TIMEOUT_SECONDS = 30.0
+
+
+class ApiError(SimulationError):
+    """The API server refused a request: the message says which and why."""
+
+
+class ApiUnavailableError(ApiError):
+    """The API server can't be reached or asks to come back later. Waiting and trying again is right."""
+
+
+class NotFoundError(ApiError):
+    """There is no such object, or its kind isn't served."""
+
+
+class ConflictError(ApiError):
+    """The object exists already, or is another one than was meant (its uid differs)."""
+
+
+class Api:
+    """The few calls the operator makes."""
+
+    def __init__(self, connection: client.ApiClient, limiter: Limiter, metrics: Metrics) -> None:
+        self._custom = client.CustomObjectsApi(connection)
+        self._core: Any = client.CoreV1Api(connection)  # takes an Event as a mapping too, but isn't typed so
+        self._apps = client.AppsV1Api(connection)
+        self._limiter = limiter
+        self._metrics = metrics
+
+    # questions
+
+    async def list_all(self, scope: str | None) -> list[Simulation]:
+        """A complete list of one namespace, or of all (None). An error on any page is an error of the whole."""
+        found: list[Simulation] = []
+        page: str | None = None
+        while True:
+            answer = await self._list(scope, limit=PAGE, _continue=page)
+            found.extend(Simulation.from_body(body) for body in answer["items"])
+            page = answer["metadata"].get("continue")
+            if not page:
+                return found
+
+    async def list_named(self, key: Key) -> list[Simulation]:
+        """A complete list of what has this name now: one or none."""
+        answer = await self._list(key.namespace, field_selector=f"metadata.name={key.name}")
+        return [Simulation.from_body(body) for body in answer["items"]]
+
+    async def is_served(self, scope: str | None) -> bool:
+        """Whether the API server knows the kind Simulation."""
+        try:
+            await self._list(scope, limit=1)
+        except NotFoundError:
+            return False
+        return True
+
+    async def replicas(self, namespace: str, deployment: str) -> int:
+        scale = await _translated(
+            self._apps.read_namespaced_deployment_scale(deployment, namespace, _request_timeout=TIMEOUT_SECONDS), "reading the scale"
+        )
+        return int((scale.spec and scale.spec.replicas) or 0)
+
+    async def _list(self, scope: str | None, **selection: Any) -> dict[str, Any]:
+        arguments = {name: value for name, value in selection.items() if value is not None}
+        if scope is None:
+            question = self._custom.list_cluster_custom_object(GROUP, VERSION, PLURAL, _request_timeout=TIMEOUT_SECONDS, **arguments)
+        else:
+            question = self._custom.list_namespaced_custom_object(
+                GROUP, VERSION, scope, PLURAL, _request_timeout=TIMEOUT_SECONDS, **arguments
+            )
+        return cast(dict[str, Any], await _translated(question, f"listing {PLURAL}.{GROUP}"))
+
+    # writes
+
+    async def patch_status(self, key: Key, status: Mapping[str, Any]) -> None:
+        """Merges `status` (None removes a field; lists are replaced). Refused with ConflictError if the uid is another's by now."""
+        body = {"metadata": {"uid": str(key.uid)}, "status": dict(status)}
+        async with self._turn("status"):
+            await _translated(
+                self._custom.patch_namespaced_custom_object_status(
+                    GROUP, VERSION, key.namespace, PLURAL, key.name, body, _content_type=MERGE_PATCH, _request_timeout=TIMEOUT_SECONDS
+                ),
+                f"writing the status of {key}",
+            )
+
+    async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        async with self._turn("event"):
+            await _translated(
+                self._core.create_namespaced_event(namespace, dict(event), _request_timeout=TIMEOUT_SECONDS), "writing an Event"
+            )
+
+    async def patch_event(self, namespace: str, name: str, changes: Mapping[str, Any]) -> None:
+        async with self._turn("event"):
+            await _translated(
+                self._core.patch_namespaced_event(
+                    name, namespace, dict(changes), _content_type=MERGE_PATCH, _request_timeout=TIMEOUT_SECONDS
+                ),
+                "counting up an Event",
+            )
+
+    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
+        async with self._turn("scale"):
+            await _translated(
+                self._apps.patch_namespaced_deployment_scale(
+                    deployment, namespace, {"spec": {"replicas": replicas}}, _content_type=MERGE_PATCH, _request_timeout=TIMEOUT_SECONDS
+                ),
+                f"scaling {deployment}",
+            )
+
+    @asynccontextmanager
+    async def _turn(self, kind: str) -> AsyncIterator[None]:
+        self._metrics.limiter_wait.observe(await self._limiter.take())
+        try:
+            yield
+        except ApiError as error:
+            self._metrics.writes.labels(kind, type(error).__name__).inc()
+            raise
+        self._metrics.writes.labels(kind, "ok").inc()
+
+
+async def _translated(call: Awaitable[T], doing: str) -> T:
+    try:
+        return await call
+    except client.ApiException as error:
+        raise _named(error, doing) from None
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise ApiUnavailableError(f"{doing}: the API server can't be reached: {error or type(error).__name__}") from None
+
+
+def _named(error: client.ApiException, doing: str) -> ApiError:
+    message = f"{doing}: {error.status} {_server_says(error)}"
+    match error.status:
+        case 404:
+            return NotFoundError(message)
+        case 409:
+            return ConflictError(message)
+        case 401 | 408 | 410 | 429:  # a token that is being renewed; a list whose pages expired
+            return ApiUnavailableError(message)
+        case int(status) if status >= 500:
+            return ApiUnavailableError(message)
+    return ApiError(message)
+
+
+def _server_says(error: client.ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason)

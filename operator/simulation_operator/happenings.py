@@ -1,0 +1,92 @@
+"""The story `kubectl describe` tells: what happened between one status and the next. Pure; a restart tells nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulation_core.reasons import Reason
+from simulation_operator.conditions import find
+from simulation_operator.status import waits_for
+
+Status = Mapping[str, Any]
+
+_LIVE = {"Planning", "Queued", "Running"}
+
+
+@dataclass(frozen=True)
+class Happening:
+    reason: str
+    message: str
+    warning: bool = False
+
+
+def happenings(before: Status, after: Status) -> list[Happening]:
+    """In the order in which a person would tell them."""
+    return [happening for rule in _RULES for happening in rule(before, after)]
+
+
+def accepted(before: Status, after: Status) -> Iterator[Happening]:
+    if _turned_true("Accepted", before, after):
+        yield Happening(Reason.ACCEPTED, f"{after.get('totalRecords')} records accepted; from now on the spec is frozen")
+
+
+def planned(before: Status, after: Status) -> Iterator[Happening]:
+    if "timeline" in after and "timeline" not in before:
+        window = f"{after.get('startTime')} to {after.get('endTime')}"
+        yield Happening(Reason.PLANNED, f"Planned from {window}, at most {after.get('peakRecordsPerMinute')} records a minute")
+
+
+def suspended(before: Status, after: Status) -> Iterator[Happening]:
+    if _reached("Suspended", before, after):
+        yield Happening(Reason.SUSPENDED, after["message"])
+
+
+def resumed(before: Status, after: Status) -> Iterator[Happening]:
+    if before.get("phase") == "Suspended" and after.get("phase") in _LIVE:
+        yield Happening(Reason.RESUMED, Reason.RESUMED.meaning)
+
+
+def started(before: Status, after: Status) -> Iterator[Happening]:
+    if _reached("Running", before, after) and before.get("phase") != "Suspended":
+        yield Happening(Reason.STARTED, Reason.STARTED.meaning)
+
+
+def waits(before: Status, after: Status) -> Iterator[Happening]:
+    reason = waits_for(after)
+    if reason is not None and reason != waits_for(before):
+        yield Happening(reason, find(after, "Progressing").get("message", reason), warning=True)
+
+
+def records_failed(before: Status, after: Status) -> Iterator[Happening]:
+    failed = after.get("recordsFailed", 0)
+    if failed > before.get("recordsFailed", 0):
+        last = f"; the last one: {after['failures'][0]['message']}" if after.get("failures") else ""
+        yield Happening(Reason.RECORDS_FAILED, f"{failed} records have failed so far{last}", warning=True)
+
+
+def ended(before: Status, after: Status) -> Iterator[Happening]:
+    if _turned_true("Finished", before, after):
+        finished = find(after, "Finished")
+        yield Happening(finished["reason"], finished.get("message", ""), warning=after.get("phase") == "Failed")
+
+
+_RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
+    accepted,
+    planned,
+    resumed,
+    started,
+    suspended,
+    waits,
+    records_failed,
+    ended,
+)
+
+
+def _reached(phase: str, before: Status, after: Status) -> bool:
+    return after.get("phase") == phase != before.get("phase")
+
+
+def _turned_true(type_: str, before: Status, after: Status) -> bool:
+    return find(after, type_).get("status") == "True" != find(before, type_).get("status")

@@ -1,0 +1,145 @@
+"""Carries out what was decided. Each step is idempotent, so that a reconcile may be repeated after a crash at any point."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import UserUnknownError
+from simulation_core.ledger import accept as acceptance
+from simulation_core.ledger import changes, control
+from simulation_core.plan import PLAN_VERSION
+from simulation_core.reasons import Reason
+from simulation_operator.api import Api
+from simulation_operator.keys import KeyQueue
+from simulation_operator.lifecycle.decide import (
+    Accept,
+    Cancel,
+    Decision,
+    Delete,
+    Look,
+    Nothing,
+    Plan,
+    Refuse,
+    ResolveStart,
+    Resume,
+    Suspend,
+    UpdateChangeable,
+    Wait,
+)
+from simulation_operator.lifecycle.observe import Observation
+from simulation_operator.planning import Planner
+from simulation_operator.resource import Key
+from simulation_operator.roster import Roster, Verdict
+from simulation_operator.settings import OperatorSettings
+from simulation_operator.threads import Threads
+
+log = logging.getLogger(__name__)
+
+SECOND_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applier:
+    """Everything a decision may need to be carried out."""
+
+    engine: Engine
+    threads: Threads
+    api: Api
+    planner: Planner
+    roster: Roster
+    queue: KeyQueue[Key]
+    settings: OperatorSettings
+
+    async def apply(self, seen: Observation, decision: Decision) -> None:
+        """Does it. What changed something lets the Simulation be looked at again at once. Raises LedgerUnavailableError, ApiError."""
+        key = seen.key
+        match decision.action:
+            case Nothing():
+                self._settled(seen)
+            case Wait():
+                self._wait(seen, decision)
+            case Refuse():
+                self._judge(seen, Verdict(reason=decision.reason, message=decision.message, final=True))
+            case Look():
+                await self._look(key)
+            case Accept():
+                await self._accept(seen, decision.action)
+            case Plan(run):
+                self._settled(seen)
+                self.planner.start(key, run)
+            case ResolveStart():
+                await self.threads.ledger(acceptance.resolve_start, self.engine, key.uid, self.settings.lead_milliseconds)
+                self.queue.add(key)
+            case Suspend() | Resume() | Cancel():
+                await self._control(key, decision.action)
+            case Delete():
+                await self.threads.ledger(control.delete, self.engine, key.uid)
+                self.roster.forget(key.uid)
+            case UpdateChangeable(spec):
+                await self.threads.ledger(changes.set_changeable, self.engine, key.uid, spec)
+                self.queue.add(key)
+
+    def _settled(self, seen: Observation) -> None:
+        entry = self.roster.get(seen.key.uid)
+        if entry is None or seen.simulation is None or seen.simulation.deleting:
+            self.roster.forget(seen.key.uid)
+            return
+        entry.verdict = None
+        entry.observed_generation = seen.simulation.generation
+        self.roster.unshown.add(seen.key.uid)
+
+    def _wait(self, seen: Observation, decision: Decision) -> None:
+        if decision.reason is Reason.DATABASE_UNAVAILABLE:  # shown on all Simulations together, by the progress loop
+            self.queue.retry(seen.key)
+            return
+        self._judge(seen, Verdict(reason=decision.reason, message=decision.message, final=False))
+
+    def _judge(self, seen: Observation, verdict: Verdict) -> None:
+        entry = self.roster.get(seen.key.uid)
+        if entry is None or seen.simulation is None:
+            return
+        entry.verdict = verdict
+        entry.observed_generation = seen.simulation.generation
+        self.roster.unshown.add(seen.key.uid)
+
+    async def _look(self, key: Key) -> None:
+        now = await self.api.list_named(key)
+        if found := [simulation for simulation in now if simulation.key.uid == key.uid]:
+            self.roster.see(found[0])
+            self.queue.add(key)
+        else:
+            self.roster.absent(key.uid)
+            self.queue.add(key, after_seconds=SECOND_LOOK_SECONDS)
+
+    async def _accept(self, seen: Observation, action: Accept) -> None:
+        key = seen.key
+        if seen.simulation is None:
+            return
+        try:
+            run = await self.threads.ledger(
+                acceptance.accept,
+                self.engine,
+                id=key.uid,
+                namespace=key.namespace,
+                name=key.name,
+                spec=seen.simulation.spec,
+                parsed=action.spec,
+                seed=action.seed,
+                default_user_id=self.settings.default_user_id,
+                lead_ms=self.settings.lead_milliseconds,
+                plan_version=PLAN_VERSION,
+            )
+        except UserUnknownError as error:
+            self._judge(seen, Verdict(reason=Reason.USER_UNKNOWN, message=str(error), final=True))
+            return
+        log.info("accepted %s: %s", key, run.status)
+        self.queue.add(key)
+
+    async def _control(self, key: Key, action: Suspend | Resume | Cancel) -> None:
+        change = {Suspend: control.suspend, Resume: control.resume, Cancel: control.cancel}[type(action)]
+        left = await self.threads.ledger(change, self.engine, key.uid)
+        log.info("%s: %s, %d claims are still under way", key, type(action).__name__.lower(), left)
+        self.queue.add(key)

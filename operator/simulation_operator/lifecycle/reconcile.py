@@ -1,0 +1,64 @@
+"""Observe, decide, apply, for one key at a time: from any event, from a retry, from the periodic list."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_operator.api import ApiError
+from simulation_operator.keys import KeyQueue
+from simulation_operator.leadership import Leadership
+from simulation_operator.lifecycle.apply import Applier
+from simulation_operator.lifecycle.decide import Wait, decide
+from simulation_operator.lifecycle.observe import Observer
+from simulation_operator.metrics import Metrics
+from simulation_operator.resource import Key
+
+log = logging.getLogger(__name__)
+
+WORKERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    queue: KeyQueue[Key]
+    observer: Observer
+    applier: Applier
+    leadership: Leadership
+    metrics: Metrics
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as workers:
+            for number in range(WORKERS):
+                workers.create_task(self._work(), name=f"reconcile {number}")
+
+    async def reconcile(self, key: Key) -> None:
+        seen = await self.observer.observe(key)
+        decision = decide(seen)
+        log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)
+        self.metrics.reconciles.labels(type(decision.action).__name__).inc()
+        await self.applier.apply(seen, decision)
+        if not isinstance(decision.action, Wait):
+            self.queue.forget(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self.leadership.wait()
+                self.metrics.queue_depth.set(len(self.queue))
+                await self.reconcile(key)
+            except (LedgerUnavailableError, ApiError) as error:
+                self._again(key, error)
+            except Exception as error:
+                log.exception("reconciling %s failed", key)
+                self._again(key, error)
+            finally:
+                self.queue.done(key)
+
+    def _again(self, key: Key, error: Exception) -> None:
+        self.metrics.failures.labels(type(error).__name__).inc()
+        if not self.queue.retry(key):
+            log.error("%s failed too often; it waits for the next resync: %s", key, error)

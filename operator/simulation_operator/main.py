@@ -1,0 +1,242 @@
+"""The process simulation-operator: everything is built here once and passed down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+import kopf
+from kubernetes.aio import client
+from redis import Redis
+from sqlalchemy import Engine
+
+from simulation_core import logging as process_logging
+from simulation_core.errors import SimulationError
+from simulation_core.ledger.engine import create_ledger_engine
+from simulation_core.ledger.leader import SessionLock
+from simulation_core.portals import PortalsFile
+from simulation_core.queue.connection import NO_EVICTION, connect, eviction_policy, outages_translated
+from simulation_core.queue.scheduler import BulkScheduler
+from simulation_core.serving import HealthServer
+from simulation_core.settings import exit_on_bad_settings, load
+from simulation_operator.api import Api, ApiError
+from simulation_operator.autoscale.loop import Autoscaler
+from simulation_operator.events import Events
+from simulation_operator.handlers import kopf_settings, register
+from simulation_operator.keys import KeyQueue
+from simulation_operator.leadership import LOCK, Leadership
+from simulation_operator.lifecycle.apply import Applier
+from simulation_operator.lifecycle.observe import Observer
+from simulation_operator.lifecycle.reconcile import Lifecycle
+from simulation_operator.limiter import Limiter
+from simulation_operator.login import api_client
+from simulation_operator.metrics import Metrics
+from simulation_operator.planning import Planner
+from simulation_operator.progress import ProgressLoop
+from simulation_operator.resource import GROUP, PLURAL, Key
+from simulation_operator.resync import Resync
+from simulation_operator.roster import Roster
+from simulation_operator.scheduler.dispatcher import Dispatcher
+from simulation_operator.settings import OperatorSettings
+from simulation_operator.status_writer import StatusWriter
+from simulation_operator.threads import Threads
+
+log = logging.getLogger(__name__)
+
+PROCESS = "simulation-operator"
+API_RETRY_SECONDS = 2.0
+
+
+class KindMissingError(SimulationError):
+    """The API server doesn't know Simulations: the CRD must be there before the operator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """What runs side by side in this process."""
+
+    kopf_registry: kopf.OperatorRegistry
+    scopes: tuple[str | None, ...]
+    leadership: Leadership
+    resync: Resync
+    lifecycle: Lifecycle
+    planner: Planner
+    progress: ProgressLoop
+    autoscaler: Autoscaler | None
+    threads: Threads
+
+    @property
+    def loops(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "leadership": self.leadership.run,
+            "resync": self.resync.run,
+            "lifecycle": self.lifecycle.run,
+            "progress": self.progress.run,
+        }
+        return loops if self.autoscaler is None else {**loops, "autoscaler": self.autoscaler.run}
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT, which Kopf takes care of; then what is under way is finished or given up, and the lock released."""
+        tasks = [asyncio.create_task(_for_ever(name, loop), name=name) for name, loop in self.loops.items()]
+        everywhere = None in self.scopes
+        try:
+            await kopf.operator(
+                registry=self.kopf_registry,
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=everywhere,
+                namespaces=[scope for scope in self.scopes if scope is not None],
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.planner.stop()
+            await self.leadership.release()
+            self.threads.stop()
+
+
+def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engine, redis: Redis, portals: PortalsFile) -> Operator:
+    """The composition root."""
+    metrics = Metrics()
+    threads = Threads()
+    roster = Roster()
+    queue: KeyQueue[Key] = KeyQueue()
+    limiter = Limiter(rate_per_second=settings.writes_per_second, burst=settings.write_burst)
+    api = Api(connection, limiter, metrics)
+    leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
+    dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
+    planner = Planner(engine=engine, threads=threads, queue=queue, dispatch=dispatcher.tick)
+    resync = Resync(
+        api=api,
+        engine=engine,
+        threads=threads,
+        roster=roster,
+        queue=queue,
+        leadership=leadership,
+        metrics=metrics,
+        scopes=settings.scopes,
+        every_seconds=settings.resync_seconds,
+        deadline_seconds=settings.resync_deadline_seconds,
+    )
+    leadership.on_taken = resync.ask
+    registry = kopf.OperatorRegistry()
+    register(registry, roster, queue)
+    return Operator(
+        kopf_registry=registry,
+        scopes=settings.scopes,
+        leadership=leadership,
+        resync=resync,
+        lifecycle=Lifecycle(
+            queue=queue,
+            observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads),
+            applier=Applier(engine=engine, threads=threads, api=api, planner=planner, roster=roster, queue=queue, settings=settings),
+            leadership=leadership,
+            metrics=metrics,
+        ),
+        planner=planner,
+        progress=ProgressLoop(
+            engine=engine,
+            threads=threads,
+            roster=roster,
+            queue=queue,
+            portals=portals,
+            leadership=leadership,
+            writer=StatusWriter(
+                api=api,
+                events=Events(api),
+                roster=roster,
+                queue=queue,
+                writes_a_tick=max(1, int(settings.writes_per_second * settings.progress_seconds)),
+            ),
+            metrics=metrics,
+            eviction_policy=lambda: _eviction_policy(redis),
+            every_seconds=settings.progress_seconds,
+        ),
+        autoscaler=None
+        if settings.worker_deployment is None
+        else Autoscaler(
+            api=api,
+            engine=engine,
+            threads=threads,
+            leadership=leadership,
+            settings=settings,
+            metrics=metrics,
+            deployment=settings.worker_deployment,
+        ),
+        threads=threads,
+    )
+
+
+async def serve(settings: OperatorSettings, portals: PortalsFile) -> None:
+    """Builds and runs the operator. Raises KindMissingError where the CRD is absent."""
+    engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=6)
+    redis = connect(settings.redis_url.get_secret_value())
+    connection = await api_client()
+    operator = build(settings, connection, engine, redis, portals)
+    health = HealthServer(settings.bind_address, ready=operator.leadership.not_ready, alive=operator.resync.not_alive)
+    health.start()
+    try:
+        await check_that_simulations_are_served(operator.resync.api, settings.scopes)
+        await operator.run()
+    finally:
+        health.stop()
+        await cast(Any, connection).close()
+        engine.dispose()
+        redis.close()
+
+
+async def check_that_simulations_are_served(api: Api, scopes: tuple[str | None, ...]) -> None:
+    """Waits for an API server that can't be reached or doesn't let us in yet; an absent CRD ends the process."""
+    while True:
+        try:
+            if await api.is_served(scopes[0]):
+                return
+        except ApiError as error:
+            log.warning("waiting: %s", error)
+            await asyncio.sleep(API_RETRY_SECONDS)
+            continue
+        raise KindMissingError(f"the CustomResourceDefinition {PLURAL}.{GROUP} is not installed: install it, then start the operator again")
+
+
+async def _for_ever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """A fault in one loop must not end the others, nor the process."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("the %s loop failed and begins again", name)
+        await asyncio.sleep(1)
+
+
+def _eviction_policy(redis: Redis) -> str:
+    """A server that hides its policy gets the benefit of the doubt, once it has answered at all."""
+    with outages_translated():
+        redis.ping()
+    return eviction_policy(redis) or NO_EVICTION
+
+
+def main() -> None:
+    with exit_on_bad_settings(PROCESS):
+        settings = load(OperatorSettings)
+        process_logging.configure(settings.log_level)
+        portals = PortalsFile(settings.portals_file)
+        with suppress(asyncio.CancelledError):
+            _run(settings, portals)
+
+
+def _run(settings: OperatorSettings, portals: PortalsFile) -> None:
+    try:
+        asyncio.run(serve(settings, portals))
+    except KindMissingError as error:
+        print(f"{PROCESS}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

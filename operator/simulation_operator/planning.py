@@ -1,0 +1,76 @@
+"""Planning off the event loop: due times computed once, stored in bounded transactions from the watermark on, published once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError, SpecError
+from simulation_core.ledger import plans, runs
+from simulation_core.ledger.values import Run
+from simulation_core.plan import make_plan
+from simulation_core.reasons import Reason
+from simulation_core.spec import parse_spec
+from simulation_operator.keys import KeyQueue
+from simulation_operator.resource import Key
+from simulation_operator.threads import Threads
+
+log = logging.getLogger(__name__)
+
+
+class Planner:
+    """A few plans at a time. A plan that was interrupted is made again, bit for bit the same, and stored from the watermark on."""
+
+    def __init__(self, *, engine: Engine, threads: Threads, queue: KeyQueue[Key], dispatch: Callable[[], object]) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._queue = queue
+        self._dispatch = dispatch  # one tick of the dispatcher, so that records due within seconds are offered at once
+        self._room = asyncio.Semaphore(threads.plans_at_once)
+        self._under_way: dict[UUID, asyncio.Task[None]] = {}
+
+    def start(self, key: Key, run: Run) -> None:
+        """Does nothing if this run is being planned. Ends by letting the lifecycle look at the Simulation again."""
+        if run.id not in self._under_way:
+            task = asyncio.create_task(self._plan(key, run), name=f"plan {key}")
+            self._under_way[run.id] = task
+            task.add_done_callback(lambda _: self._under_way.pop(run.id, None))
+
+    async def stop(self) -> None:
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _plan(self, key: Key, run: Run) -> None:
+        try:
+            async with self._room:
+                await self._threads.plan(self._store, run)
+            self._queue.add(key)
+            await self._threads.ledger(self._dispatch)
+        except LedgerUnavailableError as error:
+            log.warning("planning %s waits: %s", key, error)
+            self._queue.retry(key)
+        except QueueUnavailableError as error:
+            log.warning("%s is planned; the scheduler will offer its batches: %s", key, error)
+        except Exception:
+            log.exception("planning %s failed", key)
+            self._queue.retry(key)
+
+    def _store(self, run: Run) -> None:
+        if run.start_ms is None or run.end_ms is None:
+            raise ValueError(f"run {run.id} has no window yet")
+        try:
+            spec = parse_spec(run.spec)
+        except SpecError as error:
+            runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
+            return
+        plan = make_plan(spec, window_ms=run.end_ms - run.start_ms, seed=run.seed)
+        stored = plans.watermark(self._engine, run.id)
+        while stored < len(plan.batches.offset_ms):
+            stored = plans.store(self._engine, run.id, plan, stored)
+        plans.publish(self._engine, run.id, plan)

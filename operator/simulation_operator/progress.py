@@ -1,0 +1,178 @@
+"""The loop that shows how far each Simulation is: fold, read, compare, and one status write where something changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from simulation_core.clock import now_ms
+from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
+from simulation_core.ledger import control
+from simulation_core.ledger import portals as portal_reports
+from simulation_core.ledger import progress as ledger_progress
+from simulation_core.ledger.portals import PortalAccount, PortalProblem
+from simulation_core.ledger.values import Progress
+from simulation_core.portals import PortalsFile
+from simulation_core.reasons import Reason
+from simulation_operator.keys import KeyQueue
+from simulation_operator.leadership import Leadership, State
+from simulation_operator.metrics import Metrics
+from simulation_operator.resource import Key
+from simulation_operator.roster import Entry, Roster
+from simulation_operator.status import PHASES, Problem, View, build, while_database_is_away
+from simulation_operator.status_writer import StatusWriter
+from simulation_operator.threads import Threads
+
+log = logging.getLogger(__name__)
+
+SAFE_EVICTION = "noeviction"
+FOLDS_A_TICK = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What one look at ledger and queue brought."""
+
+    progress: Mapping[UUID, Progress]
+    portal_problems: Mapping[str, PortalProblem]
+    accounts: Mapping[str, PortalAccount]
+    queue_problem: Problem | None
+
+
+@dataclass(kw_only=True)
+class ProgressLoop:
+    engine: Engine
+    threads: Threads
+    roster: Roster
+    queue: KeyQueue[Key]
+    portals: PortalsFile
+    leadership: Leadership
+    writer: StatusWriter
+    metrics: Metrics
+    eviction_policy: Callable[[], str]  # raises QueueUnavailableError
+    every_seconds: float
+    _known_portals: object = field(default=None)
+
+    async def run(self) -> None:
+        while True:
+            begun = time.monotonic()
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("showing progress failed")
+            await asyncio.sleep(max(0.1, self.every_seconds - (time.monotonic() - begun)))
+
+    async def tick(self) -> None:
+        """One look at everything, and the writes that follow from it."""
+        self._look_at_portals()
+        if self.leadership.state is State.AWAY:
+            await self._show_outage(self.leadership.problem)
+        if not self.leadership.leading:
+            return
+        try:
+            facts = await self.threads.ledger(self._ask, self._of_interest())
+        except LedgerUnavailableError as error:
+            await self._show_outage(str(error))
+            return
+        self._count_phases()
+        await self.writer.write({entry.key.uid: status for entry in self.roster if (status := self._status(entry, facts)) is not None})
+
+    # what to show
+
+    def _of_interest(self) -> list[UUID]:
+        return [entry.key.uid for entry in self.roster if not entry.finished or entry.key.uid in self.roster.unshown]
+
+    def _ask(self, ids: list[UUID]) -> Facts:
+        for _ in range(FOLDS_A_TICK):
+            if not ledger_progress.fold(self.engine):
+                break
+        control.settle(self.engine)
+        return Facts(
+            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, ids)},
+            portal_problems=portal_reports.problems(self.engine),
+            accounts=portal_reports.accounts(self.engine),
+            queue_problem=self._ask_queue(),
+        )
+
+    def _ask_queue(self) -> Problem | None:
+        try:
+            policy = self.eviction_policy()
+        except QueueUnavailableError as error:
+            return Problem(Reason.QUEUE_UNAVAILABLE, f"{error}. What is due is offered again when it is back")
+        if policy == SAFE_EVICTION:
+            return None
+        message = f"Redis may evict jobs: its maxmemory-policy is {policy}; set it to {SAFE_EVICTION}."
+        return Problem(Reason.QUEUE_POLICY_UNSAFE, message, blocks=False)
+
+    def _status(self, entry: Entry, facts: Facts) -> dict[str, Any] | None:
+        """None: nothing new is known of it."""
+        progress = facts.progress.get(entry.key.uid)
+        if progress is None and entry.verdict is None:
+            return None
+        return build(self._view(entry, progress, facts))
+
+    def _view(self, entry: Entry, progress: Progress | None, facts: Facts) -> View:
+        name = progress.run.portal if progress else ""
+        account = facts.accounts.get(name)
+        return View(
+            simulation=entry.simulation,
+            observed_generation=entry.observed_generation or entry.simulation.generation,
+            now_ms=now_ms(),
+            before=entry.written,
+            progress=progress,
+            verdict=entry.verdict,
+            problems=self._problems(name, facts),
+            portal=self.portals.current.get(name),
+            account={} if account is None else {"accountId": account.account_id, "accountType": account.account_type},
+        )
+
+    def _problems(self, portal: str, facts: Facts) -> list[Problem]:
+        """What concerns a run of this portal; what an administrator must act on comes first."""
+        found = []
+        if portal and portal not in self.portals.current:
+            found.append(
+                Problem(Reason.PORTAL_UNKNOWN, f"portal {portal!r} is no longer configured: ask the administrator to add it again")
+            )
+        if facts.queue_problem is not None:
+            found.append(facts.queue_problem)
+        if (reported := facts.portal_problems.get(portal)) is not None:
+            found.append(Problem(reported.reason, reported.message))
+        return found
+
+    # around it
+
+    async def _show_outage(self, message: str) -> None:
+        shown = {}
+        for entry in self.roster:
+            if not entry.finished:
+                view = View(
+                    simulation=entry.simulation,
+                    observed_generation=entry.observed_generation or entry.simulation.generation,
+                    now_ms=now_ms(),
+                    before=entry.written,
+                )
+                shown[entry.key.uid] = while_database_is_away(view, Reason.DATABASE_UNAVAILABLE.meaning)
+        if shown:
+            log.warning("the ledger is away: %s", message)
+        await self.writer.write(shown)
+
+    def _look_at_portals(self) -> None:
+        """What waits for a portal is looked at again as soon as the file changes."""
+        portals = self.portals.current
+        if portals is not self._known_portals:
+            self._known_portals = portals
+            for key in self.roster.waiting():
+                self.queue.add(key)
+
+    def _count_phases(self) -> None:
+        counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)
+        for phase in PHASES.values():
+            self.metrics.phases.labels(phase).set(counted[phase])

@@ -1,0 +1,100 @@
+"""The periodic list-and-reconcile: what a stalled watch, a restart or an outage made us miss is found here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_core.ledger import runs
+from simulation_operator.api import Api, ApiError
+from simulation_operator.keys import KeyQueue
+from simulation_operator.leadership import Leadership
+from simulation_operator.metrics import Metrics
+from simulation_operator.resource import Key, Simulation
+from simulation_operator.roster import Roster
+from simulation_operator.threads import Threads
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Resync:
+    api: Api
+    engine: Engine
+    threads: Threads
+    roster: Roster
+    queue: KeyQueue[Key]
+    leadership: Leadership
+    metrics: Metrics
+    scopes: tuple[str | None, ...]
+    every_seconds: float
+    deadline_seconds: float
+    clock: Callable[[], float] = time.monotonic
+    finished_at: float | None = None
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._begun_at = self.clock()
+
+    def ask(self) -> None:
+        """Do it now rather than at the next turn."""
+        self._asked.set()
+
+    def not_alive(self) -> str | None:
+        """For the liveness probe: a process that can't finish a list for so long may as well be started again."""
+        silent_seconds = self.clock() - (self.finished_at or self._begun_at)
+        if silent_seconds <= self.deadline_seconds:
+            return None
+        return f"no complete list of Simulations for {silent_seconds:.0f} s"
+
+    async def run(self) -> None:
+        while True:
+            self._asked.clear()
+            try:
+                await self.once()
+            except (ApiError, LedgerUnavailableError) as error:
+                log.warning("resync: %s", error)
+            except Exception:
+                log.exception("resync failed")
+            try:
+                async with asyncio.timeout(self.every_seconds):
+                    await self._asked.wait()
+            except TimeoutError:
+                continue
+
+    async def once(self) -> None:
+        """Takes in a complete list of every scope; only then may something count as missing."""
+        listed: list[Simulation] = []
+        for scope in self.scopes:
+            listed.extend(await self.api.list_all(scope))
+        for simulation in listed:
+            self.roster.see(simulation)
+            self.queue.add(simulation.key)
+        self.finished_at = self.clock()
+        self.metrics.resyncs.inc()
+        if self.leadership.leading:
+            await self._miss({simulation.key.uid for simulation in listed})
+
+    async def _miss(self, listed: set[UUID]) -> None:
+        """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked."""
+        for entry in self.roster:
+            if entry.key.uid not in listed:
+                # It may have been created after the list was made: the lifecycle asks for it by name before it concludes anything.
+                self.roster.lose(entry.key.uid)
+                self.queue.add(entry.key)
+        for run in await self.threads.ledger(runs.unfinished, self.engine):
+            if run.id in listed or run.deleted_ms is not None or not self._in_scope(run.namespace):
+                continue
+            if self.roster.get(run.id) is None:  # not one that a watch brought since
+                self.roster.absent(run.id)
+                self.queue.add(Key(run.namespace, run.name, run.id))
+
+    def _in_scope(self, namespace: str) -> bool:
+        return None in self.scopes or namespace in self.scopes

@@ -1,0 +1,43 @@
+"""The operator's settings: the environment variables that begin with SIMULATION_, read once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+
+from simulation_core.settings import ProcessSettings
+
+EVERY_NAMESPACE = "*"
+DEFAULT_USER = UUID("00000000-0000-4000-8000-000000000001")
+
+
+def _or_default(value: object) -> object:
+    return value or DEFAULT_USER
+
+
+class OperatorSettings(ProcessSettings):
+    """What the operator needs beyond what every process needs."""
+
+    namespace: str  # its own, where the worker Deployment is
+    worker_deployment: str | None = None  # None: nobody scales the workers
+    watch_namespaces: str = EVERY_NAMESPACE  # "*", or names separated by commas
+    default_user_id: Annotated[UUID, BeforeValidator(_or_default)] = DEFAULT_USER  # of Simulations that name no user
+    lead_milliseconds: Annotated[int, Field(ge=0)] = 10_000  # from acceptance to the start, where the spec names none
+    minimum_workers: Annotated[int, Field(ge=0)] = 0
+    maximum_workers: Annotated[int, Field(ge=1)] = 4
+    batches_per_worker: Annotated[int, Field(ge=1)] = 50  # due or soon due, before another worker is asked for
+    quiet_seconds: Annotated[int, Field(ge=0)] = 60  # how long fewer workers must have been enough before some go
+    worker_lead_seconds: Annotated[int, Field(ge=0)] = 15  # from asking for a worker to its first claim
+    writes_per_second: Annotated[float, Field(gt=0)] = 40.0  # to the API server, all kinds together
+    write_burst: Annotated[int, Field(ge=1)] = 10
+    progress_seconds: Annotated[float, Field(gt=0)] = 2.0
+    resync_seconds: Annotated[float, Field(gt=0)] = 30.0
+    resync_deadline_seconds: Annotated[float, Field(gt=0)] = 300.0  # none finished for so long: not alive
+
+    @property
+    def scopes(self) -> tuple[str | None, ...]:
+        """The namespaces to watch; (None,) is all of them."""
+        names = [name.strip() for name in self.watch_namespaces.split(",") if name.strip()]
+        return (None,) if EVERY_NAMESPACE in names or not names else tuple(names)
