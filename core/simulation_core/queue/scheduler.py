@@ -72,9 +72,11 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
     def __init__(self, connection: Redis, *, on_moved: Callable[[Moved], None] = lambda _: None, **stock: Any) -> None:
         super().__init__(connection=connection, **stock)
         self.connection: Redis = connection
-        self.ceilings: Mapping[str, int] = {}  # queue name → how long it may get; others are not limited
+        self.ceilings: Mapping[str, int] = {}  # queue name → how long it may get by what is due; others are not limited
         self.problem: str | None = "not connected to Redis yet"  # None while `run` turns
+        self.beaten_s = time.monotonic()  # when `run` last turned or waited: liveness
         self._on_moved = on_moved
+        self._heartbeat_due_s = 0.0
         self._schedule = connection.register_script(SCHEDULE)
         self._move = connection.register_script(MOVE)
 
@@ -83,26 +85,35 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
     def schedule_offers(self, offers: Sequence[Offer], kind: Kind = Kind.DELIVER) -> int:
         """Puts one job an offer into Redis, unless it is there already; what is due goes to its queue at once, in the order given.
 
-        Returns how many were new. Raises QueueUnavailableError; some may have been added by then, which does no harm.
+        Returns how many were added. Raises QueueUnavailableError; some may have been added by then, which does no harm.
         """
         added = 0
         left = iter(offers)
         while chunk := list(islice(left, CHUNK)):
-            arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS]
+            arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, len(self.ceilings), *self._ceilings()]
             for offer in chunk:
                 arguments += _job(offer, kind)
             with outages_translated():
                 added += int(self._schedule(keys=[SCHEDULED], args=arguments))
         return added
 
+    def _ceilings(self) -> list[str | int]:
+        return [part for pair in self.ceilings.items() for part in pair]
+
+    def queued(self, queues: Sequence[str]) -> list[int]:
+        """How many jobs wait in each of the named queues. Raises QueueUnavailableError."""
+        with outages_translated(), self.connection.pipeline(transaction=False) as pipeline:
+            for queue in queues:
+                pipeline.llen(f"{self.queue_class.redis_queue_namespace_prefix}{queue}")
+            return [int(length) for length in pipeline.execute()]
+
     # -- moving
 
     def move_due(self) -> Moved:
         """Moves up to a thousand due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
-        ceilings = [part for pair in self.ceilings.items() for part in pair]
         with outages_translated():
             moved, dropped, held, following, clock, stock = self._move(
-                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), OUR_QUEUES, STOCK_RESERVED_SECONDS, *ceilings]
+                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), OUR_QUEUES, STOCK_RESERVED_SECONDS, *self._ceilings()]
             )
             for job in stock:
                 self._move_stock(job.decode())
@@ -137,18 +148,26 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         """Moves jobs when they are due, until `stop` is set. Redis going away is waited for."""
         wait_s = FIRST_WAIT_SECONDS
         while not stop.is_set():
+            self.beaten_s = time.monotonic()
             try:
                 with outages_translated(), self._awakened() as wakes:
                     while not stop.is_set():
                         self._turn(wakes)
                         self.problem = None
                         wait_s = FIRST_WAIT_SECONDS
-            except (QueueUnavailableError, RedisError) as error:
-                self.problem = str(error)
-                log.warning("%s; trying again in %.1f s", error, wait_s)
-                stop.wait(wait_s)
+            except QueueUnavailableError as error:
+                self._wait(stop, wait_s, str(error))
                 wait_s = min(LONGEST_WAIT_SECONDS, wait_s * 2)
+            except Exception as error:
+                log.exception("moving due jobs failed")
+                self._wait(stop, LONGEST_WAIT_SECONDS, f"moving due jobs failed: {type(error).__name__}")
         self._leave()
+
+    def _wait(self, stop: threading.Event, seconds: float, problem: str) -> None:
+        if self.problem != problem:
+            log.warning("%s; trying again every few seconds", problem)
+        self.problem = problem
+        stop.wait(seconds)
 
     def _awakened(self) -> AbstractContextManager[Any]:
         redis: Any = self.connection  # pubsub has no types
@@ -158,6 +177,7 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         return closing(wakes)
 
     def _turn(self, wakes: Any) -> None:
+        self.beaten_s = time.monotonic()
         if time.monotonic() >= self._heartbeat_due_s:
             self._be_known()
         sleep_s = self.move_due().sleep_seconds

@@ -18,6 +18,13 @@ local function push(queue, ids)
   redis.call('RPUSH', QUEUE .. queue, unpack(ids))
 end
 
+-- How many more jobs a queue takes; nil where it has no ceiling. Ceilings come as pairs in ARGV: queue, ceiling, from `first` on.
+local function rooms(first, last)
+  local room = {}
+  for i = first, last, 2 do room[ARGV[i]] = tonumber(ARGV[i + 1]) - redis.call('LLEN', QUEUE .. ARGV[i]) end
+  return room
+end
+
 -- RQ 3 keeps a lease for each execution of a job: a member job:execution of the queue's wip zset, scored by its end.
 local function under_way(id, queue)
   for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
@@ -34,14 +41,17 @@ local function wake(zset, channel, before)
 end
 """
 
-# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, then for each job: id, score, queue, data.
+# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, how many ceilings, for each: queue, ceiling;
+# for each job: id, score, queue, data.
 # Guarantees: a job that is scheduled, queued, or started under a live lease is left alone, so offering again changes nothing.
 # A hash that is merely left over (failed, finished, cancelled, started by a dead worker, or queued but in no list) is replaced.
-# What is due already goes to its queue at once, in the order given. Returns how many were new.
+# What is due already goes to its queue at once, in the order given, up to the queue's ceiling. Returns how many were added.
 SCHEDULE = (
     _PRELUDE
     + """
 local zset, channel, enqueued_at, failure_ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local first = 5 + 2 * tonumber(ARGV[4])
+local room = rooms(5, first - 1)
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
 
 local listed = {}
@@ -69,29 +79,35 @@ local function forget(id, queue)
   for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
 end
 
-local due, new = {}, 0
-for i = 4, #ARGV, 4 do
-  local id, score, queue, data = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  if not is_there(id, queue) then
-    forget(id, queue)
-    local key = JOB .. id
-    redis.call('HSET', key, 'data', data, 'origin', queue, 'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
-    if tonumber(score) > now then
-      redis.call('HSET', key, 'status', 'scheduled')
-      redis.call('ZADD', zset, score, id)
-    else
-      redis.call('HSET', key, 'status', 'queued', 'enqueued_at', enqueued_at)
-      redis.call('ZREM', zset, id)
-      due[queue] = due[queue] or {}
-      table.insert(due[queue], id)
-      if listed[queue] then listed[queue][id] = true end
-    end
-    new = new + 1
+local due, added = {}, 0
+local function add(id, score, queue, data)
+  local is_due = tonumber(score) <= now
+  if is_due and room[queue] then
+    if room[queue] <= 0 then return end
+    room[queue] = room[queue] - 1
   end
+  local key = JOB .. id
+  if redis.call('EXISTS', key) == 1 then forget(id, queue) end
+  redis.call('HSET', key, 'data', data, 'origin', queue, 'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
+  if is_due then
+    redis.call('HSET', key, 'status', 'queued', 'enqueued_at', enqueued_at)
+    redis.call('ZREM', zset, id)
+    due[queue] = due[queue] or {}
+    table.insert(due[queue], id)
+    if listed[queue] then listed[queue][id] = true end
+  else
+    redis.call('HSET', key, 'status', 'scheduled')
+    redis.call('ZADD', zset, score, id)
+  end
+  added = added + 1
+end
+
+for i = first, #ARGV, 4 do
+  if not is_there(ARGV[i], ARGV[i + 2]) then add(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
 end
 for queue, ids in pairs(due) do push(queue, ids) end
 wake(zset, channel, before)
-return new
+return added
 """
 )
 
@@ -105,8 +121,7 @@ MOVE = (
     _PRELUDE
     + """
 local zset, limit, enqueued_at, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local room = {}
-for i = 5, #ARGV, 2 do room[ARGV[i]] = tonumber(ARGV[i + 1]) - redis.call('LLEN', QUEUE .. ARGV[i]) end
+local room = rooms(5, #ARGV)
 
 local due = redis.call('ZRANGE', zset, '-inf', string.format('%.6f', now), 'BYSCORE', 'LIMIT', 0, limit)
 local ready, gone, stock, moved, dropped, held = {}, {}, {}, 0, 0, 0

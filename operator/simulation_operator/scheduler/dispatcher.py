@@ -1,0 +1,107 @@
+"""The dispatcher: once a second, what is due soon or overdue goes from the ledger into Redis. Everything may be offered twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+
+from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
+from simulation_core.ledger import dispatch
+from simulation_core.ledger.values import Offer
+from simulation_core.portals import Portals, PortalsFile
+from simulation_core.queue.epoch import Epoch
+from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.scheduler import BulkScheduler
+from simulation_core.reasons import Reason
+from simulation_operator.scheduler.decide import ceilings, feeds, not_yet_offered
+from simulation_operator.scheduler.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+HORIZON_MS = 60_000
+UPCOMING_LIMIT = 20_000  # a tick's share of a very dense plan: several seconds' worth, and the next tick comes in one
+
+
+@dataclass(frozen=True, kw_only=True)
+class TickResult:
+    """What a tick put into Redis. With a `problem` it did what it could, and the next one does the rest."""
+
+    upcoming: int = 0
+    overdue: int = 0
+    queue_lost: bool = False
+    problem: Reason | None = None
+    message: str = ""
+
+
+class Dispatcher:
+    """Any number may run at once, in scheduler replicas and in the operator: the queue's script skips what is there."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        scheduler: BulkScheduler,
+        portals: PortalsFile,
+        *,
+        horizon_ms: int = HORIZON_MS,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._engine = engine
+        self._scheduler = scheduler
+        self._portals = portals
+        self._horizon_ms = horizon_ms
+        self._metrics = metrics or Metrics(CollectorRegistry())  # one of its own: nobody asks for it
+        self._epoch = Epoch(scheduler.connection)
+        self._offered: frozenset[Offer] = frozenset()  # the last tick's upcoming ones: they are in Redis
+
+    def tick(self) -> TickResult:
+        """Offers once. Raises nothing for an outage of Postgres or Redis: the result names it."""
+        with self._metrics.tick_seconds.time():
+            try:
+                return self._tick()
+            except LedgerUnavailableError as error:
+                return self._away(Reason.DATABASE_UNAVAILABLE, error)
+            except QueueUnavailableError as error:
+                self._offered = frozenset()  # who knows what comes back
+                return self._away(Reason.QUEUE_UNAVAILABLE, error)
+
+    def _tick(self) -> TickResult:
+        portals = self._portals.current
+        self._scheduler.ceilings = ceilings(portals)
+        lost = self._epoch.lost()
+        if lost:
+            self._offered = frozenset()
+            self._metrics.queue_losses.inc()
+            log.warning("Redis lost the queue: everything due within %d s is offered again", self._horizon_ms // 1000)
+        overdue = self._offer_overdue(portals)
+        upcoming = self._offer_upcoming(portals)
+        return TickResult(upcoming=upcoming, overdue=overdue, queue_lost=lost)
+
+    def _offer_upcoming(self, portals: Portals) -> int:
+        upcoming = dispatch.upcoming(self._engine, horizon_ms=self._horizon_ms, limit=UPCOMING_LIMIT)
+        added = self._offer(not_yet_offered(upcoming, portals, self._offered), "upcoming")
+        self._offered = frozenset(offer for offer in upcoming if offer.portal in portals)
+        return added
+
+    def _offer_overdue(self, portals: Portals) -> int:
+        with_work = [portal for portal in dispatch.portals_with_work(self._engine) if portal in portals]
+        lengths = self._scheduler.queued([queue_name(Kind.DELIVER, portal) for portal in with_work])
+        queued = dict(zip(with_work, lengths, strict=True))
+        for portal, length in queued.items():
+            self._metrics.queued.labels(portal).set(length)
+        return sum(
+            self._offer(dispatch.overdue(self._engine, feed.portal, limit=feed.limit), "overdue")
+            for feed in feeds(with_work, portals, queued)
+        )
+
+    def _offer(self, offers: Sequence[Offer], what: str) -> int:
+        added = self._scheduler.schedule_offers(offers)
+        self._metrics.offered.labels(what).inc(added)
+        return added
+
+    def _away(self, reason: Reason, error: Exception) -> TickResult:
+        self._metrics.problems.labels(reason.value).inc()
+        return TickResult(problem=reason, message=str(error))
