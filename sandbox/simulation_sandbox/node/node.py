@@ -119,7 +119,8 @@ class ProcessNode:
             await asyncio.gather(*work, return_exceptions=True)
             await self._stop_workers()
             with suppress(ApiError, ApiAwayError, TimeoutError):
-                await asyncio.wait_for(registration.leave(), 2)
+                async with asyncio.timeout(2):
+                    await registration.leave()
         for task in done - {asked}:
             task.result()  # neither ends but by an error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,10 +82,9 @@ class PodWorker:
                 await self._step()
             except (ApiError, ApiAwayError, OSError) as error:
                 log.warning("pod %s: %s", self.name, error)
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._tools.poll_seconds)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._tools.poll_seconds):  # wait_for of Python 3.11 can lose a cancellation
+                    await self._wake.wait()
         await self.stop(0)
         self._place.clear()
 
