@@ -1,0 +1,131 @@
+"""From a manifest to a run in the ledger and back to its status: what a person does with kubectl, and what they see."""
+
+from __future__ import annotations
+
+import time
+
+from simulation_sandbox.waiting import wait_for
+
+
+def test_a_manifest_becomes_a_planned_run(cluster, operator, ledger):
+    created = cluster.create()
+    status = cluster.wait_for_phase("Queued")["status"]
+    assert ledger.status(created) == "QUEUED"
+    assert 0 < ledger.batches(created) <= 200
+    assert status["totalRecords"] == 200
+    assert status["progress"] == "0%"
+    assert status["objects"]["companies"] == 200
+    assert sum(status["timeline"]["planned"]) == 200
+    assert status["observedGeneration"] == 1
+    shown = {condition["type"]: condition["status"] for condition in status["conditions"]}
+    assert shown == {
+        "Accepted": "True", "Feasible": "True", "Progressing": "True", "Complete": "False", "Failed": "False", "Finished": "False",
+        "Suspended": "False",
+    }  # fmt: skip
+
+
+def test_describe_tells_the_story(cluster, operator):
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    cluster.patch(suspend=True)
+    cluster.wait_for_phase("Suspended")
+    cluster.patch(suspend=False)
+    cluster.wait_for_phase("Queued")
+    cluster.patch(cancel=True)
+    cluster.wait_for_phase("Cancelled")
+    told = ["Accepted", "Planned", "Suspended", "Resumed", "Cancelled"]
+    wait_for(lambda: len(cluster.events()) >= len(told), what="the Events", within_seconds=10)
+    assert sorted(event.reason for event in cluster.events()) == sorted(told)
+    assert all(event.type == "Normal" for event in cluster.events())
+
+
+def test_a_run_suspended_from_birth_gets_its_start_when_it_is_resumed(cluster, operator, ledger):
+    created = cluster.create(startTime=None, suspend=True)
+    status = cluster.wait_for_phase("Suspended")["status"]
+    assert "startTime" not in status
+    assert ledger.batches(created) == 0
+    cluster.patch(suspend=False)
+    status = cluster.wait(lambda found: "startTime" in found["status"] and found["status"]["phase"] == "Queued", "a start")["status"]
+    assert ledger.batches(created) > 0
+    assert status["observedGeneration"] == 2
+
+
+def test_what_may_change_is_stored(cluster, operator, ledger):
+    created = cluster.create()
+    cluster.wait_for_phase("Queued")
+    cluster.patch(retries={"limit": 9})
+    wait_for(
+        lambda: ledger("SELECT spec->'retries'->>'limit' FROM simulations WHERE id::text = %s", created["metadata"]["uid"]) == [("9",)],
+        what="the new limit in the ledger",
+        within_seconds=10,
+    )
+
+
+def test_nothing_is_written_while_nothing_changes(cluster, operator):
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    before = cluster.wait(lambda found: found["status"]["observedGeneration"] == 1, "a status")["metadata"]["resourceVersion"]
+    resyncs = operator.metric("simulation_operator_resyncs_total")
+    cluster.patch(missedRecords="CatchUp")  # the same manifest again
+    wait_for(lambda: operator.metric("simulation_operator_resyncs_total") >= resyncs + 2, what="two resyncs", within_seconds=20)
+    assert cluster.get()["metadata"]["resourceVersion"] == before
+
+
+def test_nothing_of_ours_is_left_on_the_object(cluster, operator):
+    cluster.create()
+    metadata = cluster.wait_for_phase("Queued")["metadata"]
+    assert "finalizers" not in metadata
+    assert "annotations" not in metadata
+
+
+def test_deleted_and_created_again_is_another_simulation(cluster, operator, ledger):
+    first = cluster.create()
+    cluster.wait_for_phase("Queued")
+    cluster.delete()
+    second = cluster.create()
+    cluster.wait_for_phase("Queued")
+    assert first["metadata"]["uid"] != second["metadata"]["uid"]
+    wait_for(lambda: ledger.status(first) == "CANCELLED", what="the first run to end", within_seconds=20)
+    assert ledger.status(second) == "QUEUED"
+
+
+def test_a_deletion_while_the_operator_was_down_is_found_by_lists(cluster, operator, ledger):
+    created = cluster.create()
+    cluster.wait_for_phase("Queued")
+    assert operator.stop() == 0
+    cluster.delete()
+    operator.start()
+    wait_for(lambda: ledger.status(created) == "CANCELLED", what="the run to end", within_seconds=20)
+
+
+def test_a_change_while_the_operator_was_down_is_found_too(cluster, operator):
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    operator.stop()
+    cluster.patch(suspend=True)
+    operator.start()
+    cluster.wait_for_phase("Suspended")
+
+
+def test_a_restart_writes_nothing_that_is_shown_already(cluster, operator):
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    operator.stop()
+    before = cluster.get()["metadata"]["resourceVersion"]
+    operator.start()
+    wait_for(lambda: operator.metric("simulation_operator_resyncs_total") >= 2, what="two resyncs", within_seconds=20)
+    assert cluster.get()["metadata"]["resourceVersion"] == before
+    assert operator.metric("simulation_operator_api_writes_total") == 0
+
+
+def test_many_at_once_stay_below_the_limit_of_writes(cluster, make_operator, simulation_kind, migrated_url):
+    operator = make_operator(migrated_url, SIMULATION_WRITES_PER_SECOND="10", SIMULATION_WRITE_BURST="5")
+    operator.start()
+    begun = time.monotonic()
+    for number in range(30):
+        cluster.create(name=f"many-{number}")
+    for number in range(30):
+        cluster.wait_for_phase("Queued", name=f"many-{number}", within_seconds=60)
+        written = operator.metric("simulation_operator_api_writes_total")
+        assert written <= 5 + 10 * (time.monotonic() - begun)
+    assert "Traceback" not in operator.log

@@ -1,0 +1,153 @@
+"""What can't go on says why in the Simulation itself, and goes on by itself when it can. Never a crash, never silence."""
+
+from __future__ import annotations
+
+import uuid
+
+import psycopg
+import pytest
+
+from simulation_core.ledger import migrate
+from simulation_sandbox.controlplane import ControlPlane
+from simulation_sandbox.postgres import Postgres, Tuning
+from simulation_sandbox.waiting import wait_for
+
+
+def test_an_unknown_portal_waits_and_goes_on_when_it_is_configured(cluster, operator, ledger):
+    created = cluster.create(portal="other")
+    waiting = cluster.wait_for_reason("PortalUnknown")
+    assert cluster.condition(waiting, "Accepted")["status"] == "False"
+    assert "spec.portal" in waiting["status"]["message"]
+    assert ledger.status(created) is None
+    operator.write_portals([{"name": name, "allowedNamespaces": ["*"]} for name in ("default", "other")])
+    cluster.wait_for_phase("Queued")
+    assert [event.reason for event in cluster.events() if event.type == "Warning"] == ["PortalUnknown"]
+
+
+def test_a_namespace_that_is_not_allowed_and_a_limit_wait_too(cluster, operator):
+    operator.write_portals(
+        [
+            {"name": "closed", "allowedNamespaces": ["elsewhere"]},
+            {"name": "small", "allowedNamespaces": ["*"], "maxRecordsPerSimulation": 100},
+        ]
+    )
+    cluster.create(name="closed", portal="closed")
+    cluster.create(name="small", portal="small")
+    assert "allowedNamespaces" in cluster.wait_for_reason("NamespaceNotAllowed", name="closed")["status"]["message"]
+    assert "spec.totalRecords" in cluster.wait_for_reason("TooManyRecords", name="small")["status"]["message"]
+
+
+def test_a_broken_portals_file_keeps_the_old_one(cluster, operator):
+    operator.portals.write_text("portals: [")
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    assert "keeping the old portals" in operator.log
+
+
+def test_a_window_that_has_passed_is_never_caught_up(cluster, operator, ledger):
+    created = cluster.create(startTime=cluster.rfc3339(-7200), durationSeconds=3600)
+    failed = cluster.wait_for_phase("Failed")
+    assert cluster.condition(failed, "Failed")["reason"] == "WindowPassed"
+    assert cluster.condition(failed, "Finished")["status"] == "True"
+    assert ledger.status(created) == "FAILED"
+    assert ledger.batches(created) == 0
+
+
+def test_a_user_unknown_to_the_installation_is_refused(cluster, make_operator, simulation_kind, database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE users (id uuid PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), mail text)")
+    migrate.upgrade(database_url)
+    operator = make_operator(database_url)
+    operator.start()
+    cluster.create(userId=str(uuid.uuid4()))
+    failed = cluster.wait_for_phase("Failed")
+    assert cluster.condition(failed, "Failed")["reason"] == "UserUnknown"
+    assert "spec.userId" in failed["status"]["message"]
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM simulations").fetchone() == (0,)
+
+
+@pytest.fixture
+def own_postgres(session_folder):
+    """A Postgres that a test may stop."""
+    server = Postgres(session_folder / f"postgres-{uuid.uuid4().hex[:8]}", tuning=Tuning(durable=False))
+    server.start()
+    yield server
+    server.remove()
+
+
+def test_postgres_stopped_and_started_again(cluster, make_operator, simulation_kind, own_postgres):
+    migrate.upgrade(own_postgres.url)
+    operator = make_operator(own_postgres.url)
+    operator.start()
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    own_postgres.stop()
+    away = cluster.wait_for_reason("DatabaseUnavailable")
+    assert away["status"]["phase"] == "Queued"
+    cluster.create(name="newcomer")
+    cluster.wait_for_reason("DatabaseUnavailable", name="newcomer")
+    wait_for(lambda: operator.answer("/readyz")[0] == 503, what="unreadiness", within_seconds=20)
+    assert operator.answer("/healthz")[0] == 200
+    own_postgres.start()
+    cluster.wait_for_reason("Queued")
+    cluster.wait_for_phase("Queued", name="newcomer")
+    wait_for(lambda: operator.answer("/readyz")[0] == 200, what="readiness", within_seconds=10)
+    assert "Traceback" not in operator.log
+
+
+def test_redis_away_is_said_and_planning_goes_on(cluster, make_operator, simulation_kind, migrated_url, ledger):
+    operator = make_operator(migrated_url, SIMULATION_REDIS_URL="redis://127.0.0.1:1")
+    operator.start()
+    created = cluster.create()
+    cluster.wait_for_reason("QueueUnavailable")
+    wait_for(lambda: ledger.status(created) == "QUEUED", what="the plan", within_seconds=20)
+    assert "Traceback" not in operator.log
+
+
+def test_an_older_schema_is_not_ready(make_operator, simulation_kind, database_url):
+    operator = make_operator(database_url)
+    operator.launch()
+    wait_for(lambda: "simulation-migrate" in operator.answer("/readyz")[1], what="the reason", within_seconds=20)
+    migrate.upgrade(database_url)
+    wait_for(lambda: operator.answer("/readyz")[0] == 200, what="readiness", within_seconds=20)
+
+
+def test_a_second_operator_stands_by_and_takes_over(cluster, make_operator, operator, migrated_url, tmp_path):
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = type(operator)(folder, dict(operator.env))
+    try:
+        second.launch()
+        wait_for(lambda: "standby" in second.answer("/readyz")[1], what="the standby", within_seconds=20)
+        operator.stop()
+        wait_for(lambda: second.answer("/readyz")[0] == 200, what="the second to lead", within_seconds=20)
+        cluster.create()
+        cluster.wait_for_phase("Queued")
+    finally:
+        second.stop()
+
+
+@pytest.fixture
+def empty_control_plane(session_folder, assets):
+    """An API server that has never heard of Simulations."""
+    server = ControlPlane(session_folder / f"empty-{uuid.uuid4().hex[:8]}", assets, durable=False)
+    server.start()
+    yield server
+    server.remove()
+
+
+def test_without_the_definition_the_process_ends_with_one_line(make_operator, empty_control_plane, migrated_url):
+    operator = make_operator(migrated_url)
+    operator.env["KUBECONFIG"] = str(empty_control_plane.kubeconfig)
+    assert operator.launch().wait(30) == 1
+    assert operator.log.splitlines()[-1].startswith("simulation-operator: the CustomResourceDefinition simulations.simulation-operator.dev")
+    assert "Traceback" not in operator.log
+
+
+@pytest.mark.parametrize("missing", ["SIMULATION_DATABASE_URL", "SIMULATION_NAMESPACE", "SIMULATION_PORTALS_FILE"])
+def test_a_missing_setting_ends_the_process_with_one_line(make_operator, migrated_url, missing):
+    operator = make_operator(migrated_url)
+    del operator.env[missing]
+    assert operator.launch().wait(30) == 2
+    assert operator.log.splitlines() == [f"simulation-operator: {missing} is not set"]
