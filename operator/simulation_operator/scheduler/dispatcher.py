@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,12 +55,13 @@ class Dispatcher:
         self._portals = portals
         self._horizon_ms = horizon_ms
         self._metrics = metrics or Metrics(CollectorRegistry())  # one of its own: nobody asks for it
+        self._one_at_a_time = threading.Lock()  # the operator ticks from several threads
         self._epoch = Epoch(scheduler.connection)
         self._offered: frozenset[Offer] = frozenset()  # the last tick's upcoming ones: they are in Redis
 
     def tick(self) -> TickResult:
         """Offers once. Raises nothing for an outage of Postgres or Redis: the result names it."""
-        with self._metrics.tick_seconds.time():
+        with self._one_at_a_time, self._metrics.tick_seconds.time():
             try:
                 return self._tick()
             except LedgerUnavailableError as error:
