@@ -53,4 +53,4 @@ class _PlainLines:
     def say(self, table: str, *, now: bool = False) -> None:
         if not self._console.is_terminal and (now or time.monotonic() - self._said_at >= PLAIN_EVERY_SECONDS):
             self._said_at = time.monotonic()
-            self._console.print(Text(table.splitlines()[-1]))
+            self._console.print(Text(table.splitlines()[-1]), soft_wrap=True)
