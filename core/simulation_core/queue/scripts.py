@@ -174,7 +174,8 @@ redis.call('DEL', 'rq:executions:' .. id)
 redis.call('LREM', QUEUE .. queue .. ':intermediate', 0, id)
 
 local status = redis.call('HGET', key, 'status')
-if status == 'queued' or (status == 'scheduled' and redis.call('ZSCORE', zset, id)) then return 0 end
+if status == 'queued' and redis.call('LPOS', QUEUE .. queue, id) then return 0 end
+if status == 'scheduled' and redis.call('ZSCORE', zset, id) then return 0 end
 
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
 redis.call('DEL', key)
