@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -81,24 +82,46 @@ class Operator:
         return loops if self.autoscaler is None else {**loops, "autoscaler": self.autoscaler.run}
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT, which Kopf takes care of; then what is under way is finished or given up, and the lock released."""
+        """Until SIGTERM or SIGINT; then our loops end first, what is under way is finished or given up, and the lock is released."""
+        stopping, watching, unwatch = asyncio.Event(), asyncio.Event(), asyncio.Event()
         tasks = [asyncio.create_task(_for_ever(name, loop), name=name) for name, loop in self.loops.items()]
-        everywhere = None in self.scopes
+        kopf_task = asyncio.create_task(self._watch(watching, unwatch), name="kopf")
         try:
-            await kopf.operator(
-                registry=self.kopf_registry,
-                settings=kopf_settings(),
-                standalone=True,
-                clusterwide=everywhere,
-                namespaces=[scope for scope in self.scopes if scope is not None],
-            )
+            await _first_of(watching.wait(), kopf_task)
+            for number in (signal.SIGTERM, signal.SIGINT):  # Kopf took them for itself at its start
+                asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+            await _first_of(stopping.wait(), kopf_task)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            log.info("stopping")
+            await _cancelled(tasks)
             await self.planner.stop()
             await self.leadership.release()
+            unwatch.set()
+            await kopf_task
             self.threads.stop()
+
+    async def _watch(self, watching: asyncio.Event, unwatch: asyncio.Event) -> None:
+        await kopf.operator(
+            registry=self.kopf_registry,
+            settings=kopf_settings(),
+            standalone=True,
+            clusterwide=None in self.scopes,
+            namespaces=[scope for scope in self.scopes if scope is not None],
+            ready_flag=watching,
+            stop_flag=unwatch,
+        )
+
+
+async def _first_of(moment: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
+    waiter = asyncio.ensure_future(moment)
+    await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engine, redis: Redis, portals: PortalsFile) -> Operator:
