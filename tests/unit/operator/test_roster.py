@@ -1,0 +1,47 @@
+"""What the operator knows between reconciles: only what matters wakes the lifecycle, and absence is counted by lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from simulation_operator.resource import Key, Simulation
+from simulation_operator.roster import Roster
+
+SIMULATION = Simulation(key=Key("team", "launch", uuid4()), generation=2, spec={})
+
+
+def seen(**changes: Any) -> Simulation:
+    return replace(SIMULATION, **changes)
+
+
+def test_a_new_one_a_new_generation_and_a_deletion_are_worth_a_look() -> None:
+    roster = Roster()
+    assert roster.see(seen())
+    assert roster.see(seen(generation=3))
+    assert roster.see(seen(generation=3, deleting=True))
+
+
+def test_our_own_status_write_is_not() -> None:
+    roster = Roster()
+    roster.see(seen())
+    assert not roster.see(seen(status={"phase": "Running"}))
+
+
+def test_a_list_that_a_watch_has_overtaken_changes_nothing() -> None:
+    roster = Roster()
+    roster.see(seen(generation=5, spec={"suspend": True}))
+    assert not roster.see(seen(generation=4))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.simulation.spec == {"suspend": True}
+
+
+def test_absences_are_counted_until_it_is_seen_again() -> None:
+    roster = Roster()
+    roster.see(seen())
+    assert [roster.absent(SIMULATION.key.uid) for _ in range(2)] == [1, 2]
+    assert roster.get(SIMULATION.key.uid) is None
+    roster.see(seen())
+    assert roster.absences(SIMULATION.key.uid) == 0
