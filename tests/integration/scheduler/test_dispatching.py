@@ -1,0 +1,132 @@
+"""What one tick of the dispatcher brings from the ledger into Redis."""
+
+from __future__ import annotations
+
+from simulation_core.ledger import claims, control
+from simulation_core.ledger.engine import create_ledger_engine
+from simulation_core.ledger.values import Claimed
+from simulation_core.portals import PortalsFile
+from simulation_core.queue.connection import connect
+from simulation_core.queue.jobs import SCHEDULED
+from simulation_core.queue.names import parse_job_id
+from simulation_core.queue.scheduler import BulkScheduler
+from simulation_core.reasons import Reason
+from simulation_operator.scheduler.dispatcher import Dispatcher, TickResult
+
+
+def test_what_falls_due_within_the_horizon_is_scheduled_for_its_moment(redis, ledger, dispatcher, waiting):
+    run = ledger.publish(10_000, 20_500, 500_000)
+    assert dispatcher.tick() == TickResult(upcoming=2)
+    assert waiting.scheduled == [f"{run}-0-1", f"{run}-1-1"]
+    assert round((redis.zscore(SCHEDULED, f"{run}-1-1") - redis.zscore(SCHEDULED, f"{run}-0-1")) * 1000) == 10_500
+    assert waiting.queued() == []
+
+
+def test_ticking_again_offers_nothing_twice_in_any_replica(engine, redis, ledger, dispatcher, waiting, portals_path):
+    ledger.publish(-1, 10_000, 20_500)
+    other = Dispatcher(engine, BulkScheduler(redis), PortalsFile(portals_path))
+    assert dispatcher.tick() == TickResult(upcoming=2, overdue=1)
+    assert [other.tick(), dispatcher.tick(), other.tick()] == [TickResult()] * 3
+    assert (len(waiting.scheduled), len(waiting.queued())) == (2, 1)
+
+
+def test_what_is_overdue_is_fed_by_two_seconds_of_each_portals_budget(ledger, dispatcher, waiting):
+    ledger.publish(*range(-1000, -900))
+    ledger.publish(*range(-1000, -900), portal="west")
+    assert dispatcher.tick().overdue == 20 + 10
+    assert (len(waiting.queued("east")), len(waiting.queued("west"))) == (20, 10)
+    assert dispatcher.tick().overdue == 0
+    waiting.worker_takes(5)
+    assert dispatcher.tick().overdue == 5
+
+
+def test_a_big_run_never_starves_a_small_one(ledger, dispatcher, waiting):
+    big = ledger.publish(*range(-1_000, 0))
+    small = ledger.publish(-10, -9)
+    dispatcher.tick()
+    turns = [str(parse_job_id(name).simulation_id) for name in waiting.queued()]
+    assert turns[:5] == [str(big), str(small), str(big), str(small), str(big)]
+
+
+def test_a_burst_beyond_a_portals_budget_waits_in_the_ledger_where_a_small_run_gets_its_turn(ledger, dispatcher, scheduler, waiting, redis):
+    big = ledger.publish(*[30_000] * 500)
+    dispatcher.tick()
+    for name in waiting.scheduled:
+        redis.zadd(SCHEDULED, {name: 1})
+    scheduler.enqueue_jobs()
+    assert len(waiting.queued()) == 20
+    small = ledger.publish(-1)
+    waiting.worker_takes(20)
+    dispatcher.tick()
+    assert waiting.queued() == [f"{small}-0-1"]  # in the ledger the big one isn't due yet
+    assert big
+
+
+def test_a_lost_queue_is_noticed_and_everything_is_offered_again(redis, ledger, dispatcher, waiting):
+    ledger.publish(-10, -5, *range(10_000, 10_100))
+    first = dispatcher.tick()
+    redis.flushall()
+    again = dispatcher.tick()
+    assert (again.upcoming, again.overdue, again.queue_lost) == (first.upcoming, first.overdue, True)
+    assert (len(waiting.scheduled), len(waiting.queued())) == (100, 2)
+    assert dispatcher.tick() == TickResult()
+
+
+def test_single_lost_jobs_come_back_once_they_are_overdue(redis, ledger, dispatcher, waiting):
+    run = ledger.publish(-60_000, -10)
+    dispatcher.tick()
+    waiting.worker_takes(1)
+    assert dispatcher.tick().overdue == 1
+    assert sorted(waiting.queued()) == [f"{run}-0-1", f"{run}-1-1"]
+
+
+def test_what_is_claimed_or_suspended_is_not_offered(engine, redis, ledger, dispatcher, waiting):
+    run, idle = ledger.publish(-10, -5), ledger.publish(-10, 10_000)
+    dispatcher.tick()
+    (claimed,) = claims.claim(engine, [parse_job_id(f"{run}-0-1")], lease_ms=60_000)
+    assert isinstance(claimed, Claimed)
+    control.suspend(engine, idle)
+    redis.flushall()
+    dispatcher.tick()
+    assert (waiting.queued(), waiting.scheduled) == ([f"{run}-1-1"], [])
+
+
+def test_a_portal_nobody_configured_waits_until_somebody_does(ledger, dispatcher, waiting, portals_path):
+    ledger.publish(-10, 10_000, portal="north")
+    assert dispatcher.tick() == TickResult()
+    portals_path.write_text(portals_path.read_text() + "- {name: north, allowedNamespaces: ['*']}\n")
+    assert dispatcher.tick() == TickResult(upcoming=1, overdue=1)
+
+
+def test_a_moved_job_can_be_claimed_at_once(engine, ledger, dispatcher, scheduler, waiting, until):
+    run = ledger.publish(*range(300, 800, 25))
+    dispatcher.tick()
+    claimed = 0
+
+    def moved_and_claimed():
+        nonlocal claimed
+        scheduler.move_due()
+        names = waiting.queued()
+        waiting.worker_takes(len(names))
+        results = claims.claim(engine, [parse_job_id(name) for name in names], lease_ms=60_000)
+        assert all(isinstance(result, Claimed) for result in results), results
+        claimed += len(results)
+        return claimed == 20
+
+    until(moved_and_claimed)
+    assert run
+
+
+def test_an_absent_postgres_is_named_not_raised(scheduler, portals_path):
+    away = create_ledger_engine("postgresql://nobody@127.0.0.1:1/none", application_name="test")
+    result = Dispatcher(away, scheduler, PortalsFile(portals_path)).tick()
+    assert result.problem is Reason.DATABASE_UNAVAILABLE
+    assert result.message
+    away.dispose()
+
+
+def test_an_absent_redis_is_named_not_raised(engine, ledger, portals_path):
+    ledger.publish(-10)
+    result = Dispatcher(engine, BulkScheduler(connect("redis://127.0.0.1:1")), PortalsFile(portals_path)).tick()
+    assert result.problem is Reason.QUEUE_UNAVAILABLE
+    assert "refused" in result.message
