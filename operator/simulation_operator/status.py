@@ -9,10 +9,10 @@ from typing import Any
 
 from simulation_core.clock import iso_ms, iso_seconds
 from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
+from simulation_core.plan.feasibility import feasible
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_operator.conditions import Condition, find, render
-from simulation_operator.feasibility import feasible
 from simulation_operator.resource import Simulation
 from simulation_operator.roster import Verdict
 
