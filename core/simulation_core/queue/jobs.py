@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-from uuid import UUID
-
 from redis import Redis
 from rq.job import Job
 from rq.serializers import JSONSerializer, Serializer
 
 from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.names import Kind
 from simulation_core.queue.scripts import GIVE_BACK
 
 SCHEDULED = "rq:scheduler:scheduled_jobs"  # rq-scheduler's zset: job id by due time
@@ -26,9 +21,9 @@ class DataJob(Job):
         super().__init__(id, connection, serializer or JSONSerializer)
 
 
-def job_data(kind: Kind, simulation_id: UUID, batch: int, attempt: int) -> str:
-    """What RQ stores of a call: function, instance, arguments, keywords."""
-    return f'["{kind.function}",null,["{simulation_id}",{batch},{attempt}],{{}}]'
+def job_data(function: str) -> str:
+    """What RQ stores of a call: function, instance, arguments, keywords. The scripts put in the arguments when the job is queued."""
+    return f'["{function}",null,[],{{}}]'
 
 
 def give_back(redis: Redis, job: Job, remaining_ms: int) -> bool:
@@ -37,8 +32,6 @@ def give_back(redis: Redis, job: Job, remaining_ms: int) -> bool:
     Works before and after RQ finished (and so deleted) it. False: it has been offered again meanwhile, and that one stays.
     Raises QueueUnavailableError; then the ledger offers the batch again, a little later.
     """
-    call: list[Any] = [job.func_name, None, list(job.args), dict(job.kwargs)]
-    data = json.dumps(call, separators=(",", ":"))
     with outages_translated():
-        arguments: list[str | int] = [WAKE, job.id, max(0, remaining_ms), job.origin, data, FAILURE_SECONDS]
+        arguments: list[str | int] = [WAKE, job.id, max(0, remaining_ms), job.origin, job_data(str(job.func_name))]
         return bool(redis.register_script(GIVE_BACK)(keys=[SCHEDULED], args=arguments))

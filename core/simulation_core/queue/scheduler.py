@@ -90,7 +90,8 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         added = 0
         left = iter(offers)
         while chunk := list(islice(left, CHUNK)):
-            arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, len(self.ceilings), *self._ceilings()]
+            arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, job_data(kind.function)]
+            arguments += [len(self.ceilings), *self._ceilings()]
             for offer in chunk:
                 arguments += _job(offer, kind)
             with outages_translated():
@@ -113,7 +114,7 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         """Moves up to a thousand due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
         with outages_translated():
             moved, dropped, held, following, clock, stock = self._move(
-                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), OUR_QUEUES, STOCK_RESERVED_SECONDS, *self._ceilings()]
+                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), FAILURE_SECONDS, OUR_QUEUES, STOCK_RESERVED_SECONDS, *self._ceilings()]
             )
             for job in stock:
                 self._move_stock(job.decode())
@@ -197,12 +198,11 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
             log.warning("Redis: %s; this scheduler's key expires by itself", error)
 
 
-def _job(offer: Offer, kind: Kind) -> tuple[str, str, str, str]:
-    """Id, score, queue and data, as SCHEDULE takes them."""
+def _job(offer: Offer, kind: Kind) -> tuple[str, str, str]:
+    """Id, score and queue, as SCHEDULE takes them."""
     seconds, milliseconds = divmod(offer.due_ms, 1000)
     return (
         job_id(offer.simulation_id, offer.batch, offer.attempt, kind),
         f"{seconds}.{milliseconds:03d}",
         queue_name(kind, offer.portal),
-        job_data(kind, offer.simulation_id, offer.batch, offer.attempt),
     )

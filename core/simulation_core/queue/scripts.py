@@ -13,6 +13,20 @@ local JOB, QUEUE = 'rq:job:', 'rq:queue:'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
+-- A scheduled job has only three short fields, for there may be very many: then Redis keeps the hash in one piece, at half the memory.
+local function scheduled(key, queue, data)
+  redis.call('HSET', key, 'data', data, 'origin', queue, 'status', 'scheduled')
+end
+
+-- Its arguments, which its id says, join it in the queue. No time limit: each of our calls has a deadline of its own. No result is kept,
+-- and a failure for an hour instead of RQ's year.
+local function queued(id, queue, data, enqueued_at, failure_ttl)
+  local name, batch, attempt = string.match(id, '^(.*)-(%d+)-(%d+)$')
+  local arguments = '["' .. string.sub(name, -36) .. '",' .. batch .. ',' .. attempt .. ']'
+  redis.call('HSET', JOB .. id, 'data', (string.gsub(data, '%[%]', arguments, 1)), 'origin', queue, 'status', 'queued',
+    'enqueued_at', enqueued_at, 'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
+end
+
 local function push(queue, ids)
   redis.call('SADD', 'rq:queues', QUEUE .. queue)
   redis.call('RPUSH', QUEUE .. queue, unpack(ids))
@@ -41,17 +55,17 @@ local function wake(zset, channel, before)
 end
 """
 
-# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, how many ceilings, for each: queue, ceiling;
-# for each job: id, score, queue, data.
+# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, data without arguments, how many ceilings, for each: queue, ceiling;
+# for each job: id, score, queue.
 # Guarantees: a job that is scheduled, queued, or started under a live lease is left alone, so offering again changes nothing.
 # A hash that is merely left over (failed, finished, cancelled, started by a dead worker, or queued but in no list) is replaced.
 # What is due already goes to its queue at once, in the order given, up to the queue's ceiling. Returns how many were added.
 SCHEDULE = (
     _PRELUDE
     + """
-local zset, channel, enqueued_at, failure_ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local first = 5 + 2 * tonumber(ARGV[4])
-local room = rooms(5, first - 1)
+local zset, channel, enqueued_at, failure_ttl, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local first = 6 + 2 * tonumber(ARGV[5])
+local room = rooms(6, first - 1)
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
 
 local listed = {}
@@ -80,7 +94,7 @@ local function forget(id, queue)
 end
 
 local due, added = {}, 0
-local function add(id, score, queue, data)
+local function add(id, score, queue)
   local is_due = tonumber(score) <= now
   if is_due and room[queue] then
     if room[queue] <= 0 then return end
@@ -88,22 +102,21 @@ local function add(id, score, queue, data)
   end
   local key = JOB .. id
   if redis.call('EXISTS', key) == 1 then forget(id, queue) end
-  redis.call('HSET', key, 'data', data, 'origin', queue, 'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
   if is_due then
-    redis.call('HSET', key, 'status', 'queued', 'enqueued_at', enqueued_at)
+    queued(id, queue, data, enqueued_at, failure_ttl)
     redis.call('ZREM', zset, id)
     due[queue] = due[queue] or {}
     table.insert(due[queue], id)
     if listed[queue] then listed[queue][id] = true end
   else
-    redis.call('HSET', key, 'status', 'scheduled')
+    scheduled(key, queue, data)
     redis.call('ZADD', zset, score, id)
   end
   added = added + 1
 end
 
-for i = first, #ARGV, 4 do
-  if not is_there(ARGV[i], ARGV[i + 2]) then add(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
+for i = first, #ARGV, 3 do
+  if not is_there(ARGV[i], ARGV[i + 2]) then add(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 end
 for queue, ids in pairs(due) do push(queue, ids) end
 wake(zset, channel, before)
@@ -111,7 +124,8 @@ return added
 """
 )
 
-# KEYS: zset. ARGV: how many at most, enqueued_at, prefix of our queues, seconds a stock job is reserved for, then queue, ceiling …
+# KEYS: zset. ARGV: how many at most, enqueued_at, failure_ttl, prefix of our queues, seconds a stock job is reserved
+# for, then queue, ceiling …
 # Guarantees: a job leaves the zset in the same moment as it enters its queue, never before its score, and once however many move.
 # A cancelled job, or one without a hash, is dropped. One of ours whose queue is at its ceiling is dropped too: it stays in the ledger,
 # which feeds what is overdue to each portal fairly. Stock rq-scheduler jobs (cron, intervals, dependencies, anybody else's) are only
@@ -120,8 +134,8 @@ return added
 MOVE = (
     _PRELUDE
     + """
-local zset, limit, enqueued_at, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local room = rooms(5, #ARGV)
+local zset, limit, enqueued_at, failure_ttl, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local room = rooms(6, #ARGV)
 
 local due = redis.call('ZRANGE', zset, '-inf', string.format('%.6f', now), 'BYSCORE', 'LIMIT', 0, limit)
 local ready, gone, stock, moved, dropped, held = {}, {}, {}, 0, 0, 0
@@ -140,7 +154,7 @@ for _, id in ipairs(due) do
     gone[#gone + 1] = id
     held = held + 1
   else
-    redis.call('HSET', key, 'status', 'queued', 'enqueued_at', enqueued_at)
+    queued(id, queue, job[1], enqueued_at, failure_ttl)
     ready[queue] = ready[queue] or {}
     table.insert(ready[queue], id)
     if room[queue] then room[queue] = room[queue] - 1 end
@@ -155,13 +169,13 @@ return {moved, dropped, held, next, string.format('%.6f', now), stock}
 """
 )
 
-# KEYS: zset. ARGV: wake channel, job id, milliseconds from now, queue, data, failure_ttl.
+# KEYS: zset. ARGV: wake channel, job id, milliseconds from now, queue, data without arguments.
 # Guarantees: the job's started state ends in the same moment as it is scheduled again, under the same id. Where it has been offered
 # again meanwhile (RQ deletes a finished job before it is given back), that one stays. Returns 1 if it was put back.
 GIVE_BACK = (
     _PRELUDE
     + """
-local zset, channel, id, wait_ms, queue, data, failure_ttl = KEYS[1], unpack(ARGV)
+local zset, channel, id, wait_ms, queue, data = KEYS[1], unpack(ARGV)
 local key = JOB .. id
 for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
   local execution_key = 'rq:execution:' .. id .. ':' .. execution
@@ -179,8 +193,7 @@ if status == 'scheduled' and redis.call('ZSCORE', zset, id) then return 0 end
 
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
 redis.call('DEL', key)
-redis.call('HSET', key, 'data', data, 'origin', queue, 'status', 'scheduled',
-  'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
+scheduled(key, queue, data)
 for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
 redis.call('ZADD', zset, string.format('%.3f', now + tonumber(wait_ms) / 1000), id)
 wake(zset, channel, before)

@@ -33,15 +33,19 @@ def test_it_waits_for_the_remaining_time(redis, begun):
     assert 1.0 < left <= 1.55
 
 
-def test_its_started_state_is_over_and_its_data_are_the_same(redis, waiting, begun):
+def test_its_started_state_is_over_and_it_says_the_same_when_it_comes_again(redis, scheduler, waiting, begun):
     args = begun.args
     give_back(redis, begun, 1500)
     job = Job.fetch(begun.id, connection=redis, serializer=JSONSerializer)
-    assert (job.get_status(), job.func_name, job.args) == (JobStatus.SCHEDULED, "simulation_worker.jobs.deliver", args)
+    assert job.get_status() == JobStatus.SCHEDULED
     assert redis.zcard(f"rq:wip:{job.origin}") == 0
     assert not list(redis.scan_iter("rq:execution*"))
     assert not redis.smembers("rq:worker:w1:executions")
     assert redis.llen(waiting.queue.intermediate_queue_key) == 0
+    waiting.all_fall_due()
+    scheduler.move_due()
+    again = Job.fetch(begun.id, connection=redis, serializer=JSONSerializer)
+    assert (again.func_name, again.args) == ("simulation_worker.jobs.deliver", args)
 
 
 def test_a_job_rq_has_already_finished_and_deleted_goes_back_too(redis, begun):

@@ -63,7 +63,8 @@ def test_a_moved_job_is_what_rq_itself_would_have_queued(redis, scheduler, waiti
     waiting.all_fall_due()
     assert scheduler.move_due().moved == 1
     job = Job.fetch(name, connection=redis, serializer=JSONSerializer)
-    assert job.get_status() == JobStatus.QUEUED
+    assert (job.get_status(), job.result_ttl, job.failure_ttl) == (JobStatus.QUEUED, 0, 3600)
+    assert job.args == [name.removesuffix("-0-1"), 0, 1]
     assert abs(job.enqueued_at.timestamp() * 1000 - now_ms()) < 5000
     assert redis.sismember("rq:queues", waiting.queue.key)
     assert (waiting.queued, waiting.scheduled) == ([name], 0)

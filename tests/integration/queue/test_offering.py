@@ -33,13 +33,19 @@ def test_a_job_is_scheduled_to_the_millisecond(redis, scheduler, offers, name):
     assert round(redis.zscore(SCHEDULED, name) * 1000) == offer.due_ms
 
 
-def test_a_job_is_data_that_names_a_function_and_ids(redis, scheduler, offers, name):
-    scheduler.schedule_offers(offers())
+def test_a_queued_job_is_data_that_names_a_function_and_ids(redis, scheduler, offers, name):
+    scheduler.schedule_offers(offers(in_ms=-10))
     job = fetch(redis, name)
     assert job.func_name == "simulation_worker.jobs.deliver"
     assert job.args == ["6f1c2a55-0000-4222-8333-444455556666", 0, 1]
-    assert (job.kwargs, job.result_ttl, job.get_status()) == ({}, 0, JobStatus.SCHEDULED)
+    assert (job.kwargs, job.result_ttl, job.get_status()) == ({}, 0, JobStatus.QUEUED)
     assert redis.hget(job.key, "data").startswith(b'["simulation_worker.jobs.deliver"')
+
+
+def test_a_scheduled_job_is_the_same_without_what_its_id_says(redis, scheduler, offers, name):
+    scheduler.schedule_offers(offers())
+    job = fetch(redis, name)
+    assert (job.func_name, job.args, job.get_status()) == ("simulation_worker.jobs.deliver", [], JobStatus.SCHEDULED)
 
 
 def test_another_kind_of_the_same_batch_is_another_job(redis, scheduler, offers):
@@ -143,7 +149,8 @@ def test_after_redis_was_emptied_everything_is_taken_again(redis, scheduler, wai
     waiting.each_once(1500)
 
 
-def test_a_waiting_job_takes_little_memory(redis, scheduler, offers):
+def test_a_waiting_job_takes_little_memory(redis, scheduler, offers, name):
     before = redis.info("memory")["used_memory"]
-    scheduler.schedule_offers(offers(10_000))
-    assert (redis.info("memory")["used_memory"] - before) / 10_000 < 700
+    scheduler.schedule_offers(offers(20_000))
+    assert redis.object("encoding", f"rq:job:{name}") == b"listpack"
+    assert (redis.info("memory")["used_memory"] - before) / 20_000 < 380  # bytes, the zset included
