@@ -32,6 +32,7 @@ from simulation_core.queue.jobs import SCHEDULED
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.spec import parse_spec
 from simulation_operator.scheduler.dispatcher import Dispatcher
+from simulation_sandbox.ports import free_port
 
 PORTALS = """
 - {name: east, callsPerTenSeconds: 100, allowedNamespaces: ["*"]}
@@ -192,13 +193,13 @@ def until() -> Callable[..., None]:
 def start_scheduler(tmp_path: Path, redis_url: str, portals_path: Path) -> Iterator[Callable[..., SchedulerProcess]]:
     started: list[SchedulerProcess] = []
 
-    def start(database_url: str, *, address: str = "127.0.0.21:18480", **changes: str) -> SchedulerProcess:
+    def start(database_url: str, **changes: str) -> SchedulerProcess:
         environment = {
             "PATH": os.environ["PATH"],
             "SIMULATION_DATABASE_URL": database_url,
             "SIMULATION_REDIS_URL": redis_url,
             "SIMULATION_PORTALS_FILE": str(portals_path),
-            "SIMULATION_BIND_ADDRESS": address,
+            "SIMULATION_BIND_ADDRESS": f"127.0.0.1:{free_port()}",
             **changes,
         }
         started.append(SchedulerProcess(tmp_path, environment))

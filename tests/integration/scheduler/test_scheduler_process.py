@@ -20,7 +20,7 @@ def test_it_offers_moves_and_leaves_when_asked(ledger, migrated_url, start_sched
 
 def test_two_replicas_and_one_killed_leave_each_job_once(ledger, migrated_url, start_scheduler, waiting, until):
     first = start_scheduler(migrated_url)
-    second = start_scheduler(migrated_url, address="127.0.0.22:18480")
+    second = start_scheduler(migrated_url)
     until(lambda: first.ready and second.ready)
     runs = [ledger.publish(*range(1_000, 3_000, 200)) for _ in range(2)]
     until(lambda: len(waiting.queued()) >= 4)

@@ -35,7 +35,8 @@ def test_attempts_and_kinds_never_share_an_id():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "nightly-report", "6f1c2a55-0000-4222-8333-444455556666-1", "6f1c2a55-0000-4222-8333-444455556666-1-x", f"{SIMULATION}-1-2\n"]
+    "name",
+    ["", "nightly-report", "6f1c2a55-0000-4222-8333-444455556666-1", "6f1c2a55-0000-4222-8333-444455556666-1-x", f"{SIMULATION}-1-2\n"],
 )
 def test_somebody_elses_job_is_told_apart(name):
     with pytest.raises(ValueError, match="malformed"):
