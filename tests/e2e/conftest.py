@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
@@ -92,6 +93,17 @@ class Cluster:
             answer: Json = client.request(method, f"/_emulator/{path}", json=body or None).raise_for_status().json()
         return answer
 
+    @contextmanager
+    def database_away(self) -> Iterator[None]:
+        """Postgres ends all connections and takes no new ones."""
+        with psycopg.connect(Postgres(self.layout.postgres).url_of("postgres"), autocommit=True, connect_timeout=5) as connection:
+            connection.execute("ALTER DATABASE simulation ALLOW_CONNECTIONS false")
+            try:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'simulation'")
+                yield
+            finally:
+                connection.execute("ALTER DATABASE simulation ALLOW_CONNECTIONS true")
+
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, connect_timeout=5) as connection:
             return connection.execute(statement, parameters).fetchall()
@@ -105,6 +117,9 @@ class Cluster:
             str(path.relative_to(self.layout.node)): path.read_text(errors="replace")
             for path in self.layout.node.glob("pods/**/logs/*.log")
         }
+
+    def log(self, component: str) -> str:
+        return "\n".join(text for name, text in self.logs().items() if name.endswith(f"/{component}.log"))
 
     @property
     def _state(self) -> State:
@@ -135,6 +150,11 @@ class Runs:
     cluster: Cluster
     namespace: str
     folder: Path
+
+    @classmethod
+    def begin(cls, cluster: Cluster, namespace: str, folder: Path) -> Runs:
+        cluster.kubectl("create", "namespace", namespace)
+        return cls(cluster, namespace, folder)
 
     def kubectl(self, *arguments: str, within_seconds: float = 60) -> str:
         return self.cluster.kubectl(*arguments, "-n", self.namespace, within_seconds=within_seconds)
@@ -225,7 +245,7 @@ def cluster(assets: Assets) -> Iterator[Cluster]:
 @pytest.fixture(scope="session", autouse=True)
 def examples(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Every example, applied as it is before the first test: their minute passes while other tests do their work."""
-    runs = _namespace(cluster, "examples", tmp_path_factory.mktemp("examples"))
+    runs = Runs.begin(cluster, "examples", tmp_path_factory.mktemp("examples"))
     for example in EXAMPLES:
         runs.apply(example)
     return runs
@@ -234,12 +254,18 @@ def examples(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runs
 @pytest.fixture
 def runs(cluster: Cluster, tmp_path: Path) -> Iterator[Runs]:
     """A namespace of the test's own; its Simulations are deleted afterwards."""
-    runs = _namespace(cluster, f"test-{uuid.uuid4().hex[:8]}", tmp_path)
+    runs = Runs.begin(cluster, f"test-{uuid.uuid4().hex[:8]}", tmp_path)
     yield runs
     cluster.kubectl("delete", "namespace", runs.namespace, "--wait=false")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def shared_runs(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A namespace for runs that several tests look at."""
+    return Runs.begin(cluster, f"shared-{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="session")
 def simulation() -> Callable[..., Json]:
     """A manifest that says only what matters: by default 20 contacts, evenly within 10 seconds, each in a call of its own."""
 
@@ -270,11 +296,6 @@ def quiet_seconds() -> int:
 @pytest.fixture
 def token_secret() -> str:
     return TOKEN_SECRET
-
-
-def _namespace(cluster: Cluster, name: str, folder: Path) -> Runs:
-    cluster.kubectl("create", "namespace", name)
-    return Runs(cluster, name, folder)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from simulation_sandbox.errors import SandboxError
+from simulation_sandbox.waiting import wait_for
 
 
 def iso(moment: datetime) -> str:
@@ -55,6 +57,22 @@ def test_a_window_that_is_already_past_fails_at_once_and_delivers_nothing(
     assert condition_of(found["status"], "Finished")["status"] == "True"
     assert runs.created_ms(found["metadata"]["uid"]) == []
     assert "WindowPassed" in runs.kubectl("describe", "simulation", "run").partition("Events:")[2]
+
+
+def test_a_broken_portals_file_leaves_the_old_portals_in_force_and_is_said(cluster: Any, runs: Any, simulation: Any) -> None:
+    def say(text: str) -> None:
+        cluster.kubectl("patch", *portals, "--type", "merge", "-p", json.dumps({"data": {"portals.yaml": text}}))
+
+    portals = ("configmap", "simulation-operator-portals", "-n", "simulation-system")
+    good = json.loads(cluster.kubectl("get", *portals, "-o", "json"))["data"]["portals.yaml"]
+    say("portals: [{name: default, allowedNamespaces: 7}]")
+    try:
+        wait_for(lambda: "keeping the old portals" in cluster.log("operator"), what="the operator to complain", within_seconds=30)
+        assert "allowedNamespaces" in cluster.log("operator")
+        runs.apply(simulation(suspend=True))
+        runs.until_phase("run", "Suspended", within_seconds=15)
+    finally:
+        say(good)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,15 @@ def name(example: Path) -> str:
     return str(yaml.safe_load(example.read_text())["metadata"]["name"])
 
 
+def test_applying_it_again_changes_nothing(cluster: Any, examples: Any, example: Path, name: str) -> None:
+    before = examples.get(name)["metadata"]
+    assert examples.apply(example).split()[-1] == "unchanged"
+    after = examples.get(name)["metadata"]
+    assert (after["uid"], after["generation"]) == (before["uid"], before["generation"])
+    rows = cluster.query("SELECT id::text FROM simulations WHERE namespace = %s AND name = %s", examples.namespace, name)
+    assert rows == [(after["uid"],)]
+
+
 def test_an_example_ends_complete_and_the_crm_holds_exactly_what_was_planned(examples: Any, name: str) -> None:
     examples.kubectl("wait", "--for=condition=Complete", f"simulation/{name}", "--timeout=150s", within_seconds=160)
     proof = examples.proof(name)
