@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -46,7 +46,7 @@ class Moved:
 
     moved: int  # into their queues
     dropped: int  # cancelled, or without a hash
-    held: int  # left to the ledger: their queue is at its ceiling
+    held: int  # left to the ledger: their queue is at its ceiling, or behind
     stock: int  # moved the stock way: cron and periodic jobs
     next_due_seconds: float | None  # the earliest still scheduled
     now_seconds: float  # Redis's clock
@@ -73,6 +73,7 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         super().__init__(connection=connection, **stock)
         self.connection: Redis = connection
         self.ceilings: Mapping[str, int] = {}  # queue name → how long it may get by what is due; others are not limited
+        self.behind: Collection[str] = ()  # queues for which `move_due` leaves what is due to the ledger, whose order is the fair one
         self.problem: str | None = "not connected to Redis yet"  # None while `run` turns
         self.beaten_s = time.monotonic()  # when `run` last turned or waited: liveness
         self._on_moved = on_moved
@@ -91,15 +92,12 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         left = iter(offers)
         while chunk := list(islice(left, CHUNK)):
             arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, job_data(kind.function)]
-            arguments += [len(self.ceilings), *self._ceilings()]
+            arguments += [len(self.ceilings), *_flat(self.ceilings)]
             for offer in chunk:
                 arguments += _job(offer, kind)
             with outages_translated():
                 added += int(self._schedule(keys=[SCHEDULED], args=arguments))
         return added
-
-    def _ceilings(self) -> list[str | int]:
-        return [part for pair in self.ceilings.items() for part in pair]
 
     def queued(self, queues: Sequence[str]) -> list[int]:
         """How many jobs wait in each of the named queues. Raises QueueUnavailableError."""
@@ -112,9 +110,10 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
 
     def move_due(self) -> Moved:
         """Moves up to a thousand due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
+        ceilings = _flat({**self.ceilings, **dict.fromkeys(self.behind, 0)})
         with outages_translated():
             moved, dropped, held, following, clock, stock = self._move(
-                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), FAILURE_SECONDS, OUR_QUEUES, STOCK_RESERVED_SECONDS, *self._ceilings()]
+                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), FAILURE_SECONDS, OUR_QUEUES, STOCK_RESERVED_SECONDS, *ceilings]
             )
             for job in stock:
                 self._move_stock(job.decode())
@@ -196,6 +195,10 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
             self.register_death()
         except RedisError as error:
             log.warning("Redis: %s; this scheduler's key expires by itself", error)
+
+
+def _flat(ceilings: Mapping[str, int]) -> list[str | int]:
+    return [part for pair in ceilings.items() for part in pair]
 
 
 def _job(offer: Offer, kind: Kind) -> tuple[str, str, str]:

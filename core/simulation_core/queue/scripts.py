@@ -9,7 +9,7 @@ Times: scores are seconds since the epoch with three decimals (rq-scheduler's un
 from __future__ import annotations
 
 _PRELUDE = """
-local JOB, QUEUE = 'rq:job:', 'rq:queue:'
+local JOB, QUEUE, OURS = 'rq:job:', 'rq:queue:', '^(.*)-(%d+)-(%d+)$'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
@@ -21,7 +21,7 @@ end
 -- Its arguments, which its id says, join it in the queue. No time limit: each of our calls has a deadline of its own. No result is kept,
 -- and a failure for an hour instead of RQ's year.
 local function queued(id, queue, data, enqueued_at, failure_ttl)
-  local name, batch, attempt = string.match(id, '^(.*)-(%d+)-(%d+)$')
+  local name, batch, attempt = string.match(id, OURS)
   local arguments = '["' .. string.sub(name, -36) .. '",' .. batch .. ',' .. attempt .. ']'
   redis.call('HSET', JOB .. id, 'data', (string.gsub(data, '%[%]', arguments, 1)), 'origin', queue, 'status', 'queued',
     'enqueued_at', enqueued_at, 'timeout', '-1', 'result_ttl', '0', 'failure_ttl', failure_ttl)
@@ -146,7 +146,7 @@ for _, id in ipairs(due) do
   if not job[1] or status == 'canceled' then
     gone[#gone + 1] = id
     dropped = dropped + 1
-  elseif not queue or string.sub(queue, 1, #prefix) ~= prefix or job[4] or job[5] or job[6] then
+  elseif not queue or string.sub(queue, 1, #prefix) ~= prefix or not string.find(id, OURS) or job[4] or job[5] or job[6] then
     redis.call('ZADD', zset, string.format('%.3f', now + reserved), id)
     stock[#stock + 1] = id
   elseif room[queue] and room[queue] <= 0 then

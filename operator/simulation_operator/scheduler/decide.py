@@ -44,6 +44,17 @@ def feeds(with_work: Iterable[str], portals: Portals, queued: Mapping[str, int])
     ]
 
 
+def behind(feeds: Iterable[Feed], with_work: Iterable[str], overdue: Mapping[str, int]) -> frozenset[str]:
+    """Queues of portals that have more due than they can take. `overdue`: how many batches the ledger named, by portal that was fed.
+
+    For these the mover must leave what falls due to the ledger. It would fill each place a worker frees within milliseconds, always
+    with what is newest, and the ledger's turn, once a tick, would never find one: the oldest batches, and every small simulation,
+    would wait for as long as the overload lasts. Two seconds' worth a tick keep the workers busy meanwhile.
+    """
+    has_room = {feed.portal for feed in feeds if overdue.get(feed.portal, 0) < feed.limit}
+    return frozenset(queue_name(Kind.DELIVER, portal) for portal in with_work if portal not in has_room)
+
+
 def not_yet_offered(upcoming: Sequence[Offer], portals: Portals, offered: Collection[Offer]) -> list[Offer]:
     """Those this process hasn't put into Redis yet. Should one get lost there alone, it is offered again as soon as it is overdue."""
     return [offer for offer in upcoming if offer.portal in portals and offer not in offered]

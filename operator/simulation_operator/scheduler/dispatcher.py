@@ -18,12 +18,13 @@ from simulation_core.queue.epoch import Epoch
 from simulation_core.queue.names import Kind, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.reasons import Reason
-from simulation_operator.scheduler.decide import ceilings, feeds, not_yet_offered
+from simulation_operator.scheduler.decide import behind, ceilings, feeds, not_yet_offered
 from simulation_operator.scheduler.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 HORIZON_MS = 60_000
+TRUSTED_TICKS = 10  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
 UPCOMING_LIMIT = 20_000  # a tick's share of a very dense plan: several seconds' worth, and the next tick comes in one
 
 
@@ -58,6 +59,8 @@ class Dispatcher:
         self._one_at_a_time = threading.Lock()  # the operator ticks from several threads
         self._epoch = Epoch(scheduler.connection)
         self._offered: frozenset[Offer] = frozenset()  # the last tick's upcoming ones: they are in Redis
+        self._ticks = 0
+        scheduler.ceilings = ceilings(portals.current)  # the mover may turn before the first tick
 
     def tick(self) -> TickResult:
         """Offers once. Raises nothing for an outage of Postgres or Redis: the result names it."""
@@ -78,6 +81,9 @@ class Dispatcher:
             self._offered = frozenset()
             self._metrics.queue_losses.inc()
             log.warning("Redis lost the queue: everything due within %d s is offered again", self._horizon_ms // 1000)
+        self._ticks += 1
+        if self._ticks % TRUSTED_TICKS == 0:
+            self._offered = frozenset()
         overdue = self._offer_overdue(portals)
         upcoming = self._offer_upcoming(portals)
         return TickResult(upcoming=upcoming, overdue=overdue, queue_lost=lost)
@@ -94,10 +100,10 @@ class Dispatcher:
         queued = dict(zip(with_work, lengths, strict=True))
         for portal, length in queued.items():
             self._metrics.queued.labels(portal).set(length)
-        return sum(
-            self._offer(dispatch.overdue(self._engine, feed.portal, limit=feed.limit), "overdue")
-            for feed in feeds(with_work, portals, queued)
-        )
+        fed = feeds(with_work, portals, queued)
+        overdue = {feed.portal: dispatch.overdue(self._engine, feed.portal, limit=feed.limit) for feed in fed}
+        self._scheduler.behind = behind(fed, with_work, {portal: len(offers) for portal, offers in overdue.items()})
+        return sum(self._offer(offers, "overdue") for offers in overdue.values())
 
     def _offer(self, offers: Sequence[Offer], what: str) -> int:
         added = self._scheduler.schedule_offers(offers)

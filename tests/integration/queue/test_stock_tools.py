@@ -97,3 +97,12 @@ def test_a_pickled_job_is_neither_unpickled_nor_in_the_way(redis, scheduler, wai
     assert redis.llen("rq:queue:foreign") == 0
     assert redis.zscore(SCHEDULED, foreign.id) > now_ms() / 1000
     assert "pickle" in caplog.text
+
+
+def test_somebody_elses_job_for_our_queue_is_moved_the_stock_way_and_holds_up_none_of_ours(redis, scheduler, waiting, offers, name):
+    scheduler.schedule_offers(offers())
+    scheduler.enqueue_at(LONG_AGO, "builtins.print", queue_name=waiting.queue.name, job_id="somebody-elses")
+    waiting.all_fall_due()
+    result = scheduler.move_due()
+    assert (result.moved, result.stock) == (1, 1)
+    assert set(waiting.queued) == {name, "somebody-elses"}

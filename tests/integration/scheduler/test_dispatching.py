@@ -11,7 +11,7 @@ from simulation_core.queue.jobs import SCHEDULED
 from simulation_core.queue.names import parse_job_id
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.reasons import Reason
-from simulation_operator.scheduler.dispatcher import Dispatcher, TickResult
+from simulation_operator.scheduler.dispatcher import TRUSTED_TICKS, Dispatcher, TickResult
 
 
 def test_what_falls_due_within_the_horizon_is_scheduled_for_its_moment(redis, ledger, dispatcher, waiting):
@@ -70,6 +70,14 @@ def test_a_lost_queue_is_noticed_and_everything_is_offered_again(redis, ledger, 
     assert (again.upcoming, again.overdue, again.queue_lost) == (first.upcoming, first.overdue, True)
     assert (len(waiting.scheduled), len(waiting.queued())) == (100, 2)
     assert dispatcher.tick() == TickResult()
+
+
+def test_a_loss_no_counter_shows_is_made_good_within_a_few_ticks(redis, ledger, dispatcher, waiting):
+    ledger.publish(*range(40_000, 40_010))
+    dispatcher.tick()
+    redis.delete(SCHEDULED)  # as after falling back to a state from between the epoch and the offers of that tick
+    assert [dispatcher.tick().upcoming for _ in range(TRUSTED_TICKS)].count(10) == 1
+    assert len(waiting.scheduled) == 10
 
 
 def test_single_lost_jobs_come_back_once_they_are_overdue(redis, ledger, dispatcher, waiting):

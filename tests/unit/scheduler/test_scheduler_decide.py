@@ -6,7 +6,7 @@ import uuid
 
 from simulation_core.ledger.values import Offer
 from simulation_core.portals import Portal, Portals
-from simulation_operator.scheduler.decide import Feed, ceiling, ceilings, feeds, not_yet_offered
+from simulation_operator.scheduler.decide import Feed, behind, ceiling, ceilings, feeds, not_yet_offered
 
 
 def portals(**calls_per_ten_seconds):
@@ -38,6 +38,11 @@ def test_a_portal_whose_queue_is_full_waits_and_the_others_dont():
 
 def test_a_portal_nobody_configured_is_not_fed():
     assert feeds(["gone"], portals(east=190), {}) == []
+
+
+def test_a_portal_is_behind_if_its_queue_is_full_or_the_ledger_named_all_it_was_asked_for():
+    fed = [Feed(portal="east", limit=38), Feed(portal="west", limit=20)]
+    assert behind(fed, ["east", "full", "west"], {"east": 38, "west": 19}) == {"simulation-deliver-east", "simulation-deliver-full"}
 
 
 def test_what_was_offered_in_the_last_tick_is_not_sent_again():
