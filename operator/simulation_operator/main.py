@@ -248,6 +248,7 @@ def main() -> None:
     with exit_on_bad_settings(PROCESS):
         settings = load(OperatorSettings)
         process_logging.configure(settings.log_level)
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # else a line for each event, every status write of ours among them
         portals = PortalsFile(settings.portals_file)
         with suppress(asyncio.CancelledError):
             _run(settings, portals)
