@@ -10,6 +10,8 @@ import kopf
 from kubernetes.aio import client
 from kubernetes.aio import config as kubernetes_config
 
+from simulation_core.errors import SettingsError
+
 TOKEN_AGE_SECONDS = 60.0
 
 config: Any = kubernetes_config  # published without types
@@ -23,13 +25,18 @@ def kopf_login(**arguments: Any) -> kopf.ConnectionInfo | None:
 
 
 async def api_client() -> client.ApiClient:
-    """A client for coroutines, under the same identity."""
+    """A client for coroutines, under the same identity. Raises SettingsError where there is none."""
     configuration: Any = client.Configuration()
-    if os.environ.get("KUBECONFIG"):
-        await config.load_kube_config(client_configuration=configuration, config_file=os.environ["KUBECONFIG"])
-        configuration.refresh_api_key_hook = _Reread()
-    else:
-        config.load_incluster_config(client_configuration=configuration)
+    path = os.environ.get("KUBECONFIG")
+    try:
+        if path:
+            await config.load_kube_config(client_configuration=configuration, config_file=path)
+            configuration.refresh_api_key_hook = _Reread()
+        else:
+            config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException as error:
+        where = f"KUBECONFIG {path}" if path else "the pod's service account (KUBECONFIG is not set)"
+        raise SettingsError(f"{where} can't be used: {error}") from None
     return client.ApiClient(configuration)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy import exc as sqlalchemy_errors
 
-from simulation_core.errors import LedgerUnavailableError
+from simulation_core.errors import LedgerUnavailableError, SettingsError
 from simulation_core.ledger import revisions
 
 # SQLSTATE classes and codes that say "not now", as against "not like this".
@@ -54,9 +54,12 @@ class SchemaState:
 
 
 def create_ledger_engine(url: str, *, application_name: str, pool_size: int = 4) -> Engine:
-    """An engine for postgresql:// URLs, READ COMMITTED, in UTC. Connects on first use, and again by itself after Postgres was away."""
+    """An engine for postgresql:// URLs, READ COMMITTED, in UTC. Connects on first use, and again by itself after Postgres was away.
+
+    Raises SettingsError for what isn't such a URL.
+    """
     return create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
+        _parsed(url).set(drivername="postgresql+psycopg"),
         isolation_level="READ COMMITTED",
         hide_parameters=True,  # an error in a log shall not carry records or HubSpot's messages about them
         pool_pre_ping=True,
@@ -65,6 +68,19 @@ def create_ledger_engine(url: str, *, application_name: str, pool_size: int = 4)
         pool_timeout=10,
         connect_args={**KEEPALIVES, "application_name": application_name, "options": server_options()},
     )
+
+
+def _parsed(url: str) -> URL:
+    """Says nothing of the URL but what it should be: an unescaped password is taken for a port, and would be quoted."""
+    parsed: URL | None = None
+    with suppress(sqlalchemy_errors.ArgumentError, ValueError):
+        parsed = make_url(url)
+    if parsed is None or parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise SettingsError(
+            "SIMULATION_DATABASE_URL is malformed: say postgresql://user:password@host:port/database, "
+            "with %-escapes for special characters in user and password"
+        )
+    return parsed
 
 
 def server_options() -> str:

@@ -151,3 +151,22 @@ def test_a_missing_setting_ends_the_process_with_one_line(make_operator, migrate
     del operator.env[missing]
     assert operator.launch().wait(30) == 2
     assert operator.log.splitlines() == [f"simulation-operator: {missing} is not set"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("SIMULATION_DATABASE_URL", "nonsense"),
+        ("SIMULATION_DATABASE_URL", "mysql://someone:s3cret@db/x"),
+        ("SIMULATION_DATABASE_URL", "postgresql://someone:s3cret@db:port/x"),
+        ("SIMULATION_REDIS_URL", "nonsense"),
+        ("KUBECONFIG", "/nowhere"),
+    ],
+)
+def test_a_malformed_setting_ends_the_process_with_one_line(make_operator, migrated_url, setting, value):
+    operator = make_operator(migrated_url)
+    operator.env[setting] = value
+    assert operator.launch().wait(30) == 2
+    assert "Traceback" not in operator.log
+    assert operator.log.splitlines()[-1].startswith(f"simulation-operator: {setting} ")
+    assert "s3cret" not in operator.log
