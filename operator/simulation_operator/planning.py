@@ -50,6 +50,7 @@ class Planner:
         try:
             async with self._room:
                 await self._threads.plan(self._store, run)
+            self._queue.forget(key)
             self._queue.add(key)
             await self._threads.ledger(self._dispatch)
         except LedgerUnavailableError as error:

@@ -11,7 +11,7 @@ from simulation_operator.api import ApiError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
 from simulation_operator.lifecycle.apply import Applier
-from simulation_operator.lifecycle.decide import Wait, decide
+from simulation_operator.lifecycle.decide import Plan, Wait, decide
 from simulation_operator.lifecycle.observe import Observer
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
@@ -40,7 +40,7 @@ class Lifecycle:
         log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)
         self.metrics.reconciles.labels(type(decision.action).__name__).inc()
         await self.applier.apply(seen, decision)
-        if not isinstance(decision.action, Wait):
+        if not isinstance(decision.action, Wait | Plan):  # a plan is only begun by then; the planner says how it went
             self.queue.forget(key)
 
     async def _work(self) -> None:

@@ -1,0 +1,73 @@
+"""A plan that can't be stored (a full disk, a fault of ours) is made again later and later, not four times a second."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
+
+from prometheus_client import CollectorRegistry
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_core.reasons import Reason
+from simulation_operator.keys import KeyQueue
+from simulation_operator.lifecycle import reconcile
+from simulation_operator.lifecycle.decide import Decision, Plan
+from simulation_operator.lifecycle.reconcile import Lifecycle
+from simulation_operator.metrics import Metrics
+from simulation_operator.planning import Planner
+from simulation_operator.resource import Key
+from simulation_operator.threads import Threads
+
+KEY = Key("team", "launch", uuid4())
+
+
+@dataclass
+class Delays(KeyQueue[Key]):
+    """A queue that remembers after how long each retry was to come."""
+
+    asked: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def add(self, key: Key, after_seconds: float = 0.0) -> None:
+        self.asked.append(after_seconds)
+
+
+async def plan_again_and_again(monkeypatch: Any, store: Mock, times: int) -> list[float]:
+    run, queue, threads = SimpleNamespace(id=KEY.uid), Delays(), Threads()
+    planner = Planner(engine=Mock(), threads=threads, queue=queue, dispatch=lambda: None)
+    monkeypatch.setattr(planner, "_store", store)
+    monkeypatch.setattr(reconcile, "decide", lambda _: Decision(Plan(run), Reason.PLANNING, ""))
+
+    async def apply(*_: object) -> None:
+        planner.start(KEY, run)
+
+    async def observe(_: Key) -> None: ...
+
+    lifecycle = Lifecycle(
+        queue=queue,
+        observer=SimpleNamespace(observe=observe),
+        applier=SimpleNamespace(apply=apply),
+        leadership=Mock(),
+        metrics=Metrics(CollectorRegistry()),
+    )
+    for _ in range(times):
+        await lifecycle.reconcile(KEY)
+        await asyncio.gather(*planner._under_way.values())
+    threads.stop()
+    return queue.asked
+
+
+async def test_each_failure_waits_longer_than_the_one_before(monkeypatch: Any) -> None:
+    store = Mock(side_effect=[LedgerUnavailableError("disk full"), ValueError("a fault of ours")] * 2)
+    assert await plan_again_and_again(monkeypatch, store, times=4) == [0.25, 0.5, 1.0, 2.0]
+
+
+async def test_a_success_forgets_them(monkeypatch: Any) -> None:
+    store = Mock(side_effect=[ValueError("a fault of ours"), None, ValueError("a fault of ours")])
+    assert await plan_again_and_again(monkeypatch, store, times=3) == [0.25, 0.0, 0.25]
