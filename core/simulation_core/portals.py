@@ -45,7 +45,7 @@ class Portal(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _limits_from_tier(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("tier") not in TIERS:
+        if not isinstance(given, dict) or str(given.get("tier")) not in TIERS:
             return given
         ten_seconds, day = TIERS[given["tier"]]
         return {"callsPerTenSeconds": ten_seconds, "callsPerDay": day} | given
@@ -80,7 +80,7 @@ def parse_portals(text: str) -> Portals:
     """Portals from YAML: a list, or a mapping with the key `portals`. Raises PortalsError naming the entry and the field."""
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01, which YAML takes for one
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "somewhere"
         raise PortalsError(f"the portals file is not YAML: {where}: {getattr(error, 'problem', error)}") from None
@@ -115,6 +115,7 @@ class PortalsFile:
         self._path = path
         self._text = self._read()
         self._portals = parse_portals(self._text)
+        self._refused: tuple[str, str] | None = None  # a text that can't be used, and why
         self.problem: str | None = None
 
     @property
@@ -122,13 +123,23 @@ class PortalsFile:
         try:
             text = self._read()
             if text != self._text:
-                self._portals = parse_portals(text)
+                self._portals = self._parse_once(text)
                 self._text = text
                 log.info("portals reloaded: %s", ", ".join(self._portals) or "none")
             self.problem = None
         except PortalsError as error:
             self._say_once(str(error))
         return self._portals
+
+    def _parse_once(self, text: str) -> Portals:
+        """Parsing YAML takes milliseconds, and a broken file is asked about as often as a good one."""
+        if self._refused is not None and self._refused[0] == text:
+            raise PortalsError(self._refused[1])
+        try:
+            return parse_portals(text)
+        except PortalsError as error:
+            self._refused = (text, str(error))
+            raise
 
     def _say_once(self, problem: str) -> None:
         if problem != self.problem:

@@ -40,6 +40,8 @@ def test_every_namespace_must_be_said() -> None:
         ("", "must hold a list"),
         ("- {name: [", "not YAML: line 1"),
         ("- 3", "portals[0]"),
+        ("- {name: 2026-13-01, allowedNamespaces: []}", "not YAML: somewhere: month must be"),
+        ("- {name: a, allowedNamespaces: [], tier: [free]}", "portals[a].tier"),
     ],
 )
 def test_a_fault_is_named(text: str, named: str) -> None:
@@ -61,6 +63,18 @@ def test_a_broken_reload_keeps_the_old_portals_and_says_so(tmp_path: Path, caplo
     path.write_text(ONE.replace("default", "second"))
     assert list(portals.current) == ["second"]
     assert portals.problem is None
+
+
+def test_a_broken_text_is_parsed_once_however_often_it_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "portals.yaml"
+    path.write_text(ONE)
+    portals = PortalsFile(path)
+    parsed = []
+    monkeypatch.setattr("simulation_core.portals.parse_portals", lambda text: parsed.append(text) or parse_portals(text))
+    path.write_text("- {name: 2026-13-01}")
+    assert [list(portals.current) for _ in range(3)] == [["default"]] * 3
+    assert portals.problem is not None
+    assert len(parsed) == 1
 
 
 def test_a_vanished_file_keeps_the_old_portals(tmp_path: Path) -> None:
