@@ -115,7 +115,7 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "progress": percent(run),
         "startTime": _shifted(run.start_ms, run),
         "endTime": _shifted(run.end_ms, run),
-        "nextRecordTime": _moment(None if run.status.terminal else progress.next_due_ms),
+        "nextRecordTime": _next_record(run, progress.next_due_ms),
         "estimatedCompletionTime": _estimated_completion(view, run, blocking),
         "peakRecordsPerMinute": progress.peak_per_minute if progress.planned else None,
         "timeline": _timeline(progress),
@@ -231,6 +231,11 @@ def _failure(failure: Failure) -> dict[str, Any]:
 
 def _rendered(view: View, conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     return render(conditions, before=view.before.get("conditions", ()), generation=view.observed_generation, now_ms=view.now_ms)
+
+
+def _next_record(run: Run, next_due_ms: int | None) -> str | None:
+    """To the second: finer would only mean more writes of what nobody can read that fast."""
+    return None if run.status.terminal or next_due_ms is None else iso_seconds(next_due_ms)
 
 
 def _moment(milliseconds: int | None) -> str | None:

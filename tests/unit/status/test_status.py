@@ -49,7 +49,7 @@ def test_a_running_simulation_shows_all_of_it() -> None:
     assert status["phase"] == "Running"
     assert status["progress"] == "42%"
     assert status["startTime"] == "2026-12-01T08:00:00.000Z"
-    assert status["nextRecordTime"] == "2026-12-01T08:00:30.500Z"
+    assert status["nextRecordTime"] == "2026-12-01T08:00:30Z"
     assert status["estimatedCompletionTime"] == "2026-12-01T08:01:00Z"
     assert status["objects"] == {"companies": 200, "contacts": 200, "deals": 0}
     assert status["lateness"] == {"p50Milliseconds": 210, "p99Milliseconds": 940}
