@@ -92,16 +92,20 @@ class Api:
 
     # writes
 
-    async def patch_status(self, key: Key, status: Mapping[str, Any]) -> None:
-        """Merges `status` (None removes a field; lists are replaced). Refused with ConflictError if the uid is another's by now."""
+    async def patch_status(self, key: Key, status: Mapping[str, Any]) -> int:
+        """Merges `status` (None removes a field; lists are replaced); the object's version with it.
+
+        Refused with ConflictError if the uid is another's by now.
+        """
         body = {"metadata": {"uid": str(key.uid)}, "status": dict(status)}
         async with self._turn("status"):
-            await _translated(
+            written = await _translated(
                 self._custom.patch_namespaced_custom_object_status(
                     GROUP, VERSION, key.namespace, PLURAL, key.name, body, _content_type=MERGE_PATCH, _request_timeout=TIMEOUT_SECONDS
                 ),
                 f"writing the status of {key}",
             )
+        return Simulation.from_body(cast(dict[str, Any], written)).version
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
         async with self._turn("event"):

@@ -35,6 +35,7 @@ class Simulation:
     spec: Mapping[str, Any]
     status: Mapping[str, Any] = field(default_factory=dict)
     deleting: bool = False  # has a deletionTimestamp, which can't be taken back
+    version: int = 0  # grows with every write to the object, whoever's
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Simulation:
@@ -45,4 +46,6 @@ class Simulation:
             spec=body.get("spec") or {},
             status=body.get("status") or {},
             deleting="deletionTimestamp" in metadata,
+            # Comparable for one object (KEP-5504; it is etcd's revision).
+            version=int(metadata.get("resourceVersion", 0)),
         )

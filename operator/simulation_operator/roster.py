@@ -26,6 +26,7 @@ class Entry:
     verdict: Verdict | None = None
     observed_generation: int = 0  # what the last complete reconcile looked at
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
+    version: int = 0  # the object's, when it had that status
     written_at: float = 0.0  # monotonic seconds
 
     @property
@@ -58,17 +59,20 @@ class Roster:
     def see(self, simulation: Simulation) -> bool:
         """Takes in what a list or a watch brought. True when there is something in it that the lifecycle must look at.
 
-        An older generation than the known one (a list that a watch has overtaken) is ignored. Our own status writes come back as
-        events as well: they change nothing that decisions are made of.
+        An older generation than the known one (a list that a watch has overtaken) is ignored. Status writes come as events as well: they
+        change nothing that decisions are made of. But one that isn't ours (another operator's, while we stood by) tells what is there
+        now: to write against an older status would leave members behind, or bring back a phase that has passed.
         """
         uid = simulation.key.uid
         self._absences.pop(uid, None)
         entry = self._entries.get(uid)
         if entry is None:
-            self._entries[uid] = Entry(simulation=simulation, written=simulation.status)
+            self._entries[uid] = Entry(simulation=simulation, written=simulation.status, version=simulation.version)
             return True
         if simulation.generation < entry.simulation.generation:
             return False
+        if simulation.version > entry.version:
+            entry.written, entry.version = simulation.status, simulation.version
         changed = simulation.generation > entry.simulation.generation or simulation.deleting != entry.simulation.deleting
         entry.simulation = simulation
         return changed

@@ -50,7 +50,7 @@ class StatusWriter:
     async def _write(self, entry: Entry, status: dict[str, Any]) -> None:
         before = entry.written
         try:
-            await self._api.patch_status(entry.key, merge_patch(before, status))
+            version = await self._api.patch_status(entry.key, merge_patch(before, status))
         except (NotFoundError, ConflictError):
             self._roster.lose(entry.key.uid)
             self._queue.add(entry.key)
@@ -61,7 +61,8 @@ class StatusWriter:
             log.error("the status of %s was refused: %s", entry.key, error)
             entry.written_at = time.monotonic()  # last in line, so that others get their turn
             return
-        entry.written = status
+        if version >= entry.version:  # else a watch has brought a later one meanwhile
+            entry.written, entry.version = status, version
         entry.written_at = time.monotonic()
         self._roster.unshown.discard(entry.key.uid)
         for happening in happenings(before, status):

@@ -128,6 +128,30 @@ def test_a_second_operator_stands_by_and_takes_over(cluster, make_operator, oper
         second.stop()
 
 
+def test_a_standby_knows_what_the_leader_wrote(cluster, make_operator, operator, tmp_path):
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = type(operator)(folder, dict(operator.env))
+    try:
+        second.launch()
+        wait_for(lambda: "standby" in second.answer("/readyz")[1], what="the standby", within_seconds=20)
+        wait_for(lambda: second.metric("simulation_operator_resyncs_total") >= 1, what="its first list", within_seconds=20)
+        cluster.patch(cancel=True)
+        ended = cluster.wait_for_phase("Cancelled")
+        wait_for(lambda: len(cluster.events()) == 3, what="the Events", within_seconds=10)
+        operator.stop()
+        wait_for(lambda: second.answer("/readyz")[0] == 200, what="the second to lead", within_seconds=20)
+        lists = second.metric("simulation_operator_resyncs_total")
+        wait_for(lambda: second.metric("simulation_operator_resyncs_total") >= lists + 2, what="two more lists", within_seconds=20)
+        assert cluster.get()["status"] == ended["status"]
+        assert second.metric("simulation_operator_api_writes_total") == 0
+        assert len(cluster.events()) == 3
+    finally:
+        second.stop()
+
+
 @pytest.fixture
 def empty_control_plane(session_folder, assets):
     """An API server that has never heard of Simulations."""

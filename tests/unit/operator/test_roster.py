@@ -38,6 +38,25 @@ def test_a_list_that_a_watch_has_overtaken_changes_nothing() -> None:
     assert entry.simulation.spec == {"suspend": True}
 
 
+def test_a_status_that_another_operator_wrote_is_what_we_write_against() -> None:
+    roster = Roster()
+    roster.see(seen(status={"phase": "Planning"}, version=10))
+    assert not roster.see(seen(status={"phase": "Completed"}, version=12))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.finished
+
+
+def test_an_event_from_before_our_own_write_does_not_undo_what_we_know() -> None:
+    roster = Roster()
+    roster.see(seen(status={"phase": "Planning"}, version=10))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    entry.written, entry.version = {"phase": "Running"}, 12
+    roster.see(seen(status={"phase": "Planning"}, version=11))
+    assert entry.written == {"phase": "Running"}
+
+
 def test_absences_are_counted_until_it_is_seen_again() -> None:
     roster = Roster()
     roster.see(seen())
