@@ -22,7 +22,7 @@ from typing import Any
 
 from redis import Redis
 from rq import SimpleWorker, worker_registration
-from rq.exceptions import DequeueTimeout
+from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
@@ -176,6 +176,16 @@ class BatchWorker(SimpleWorker):
     # -- performing it
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        """True if it was done. A job that vanished from Redis under our hands has left its outcome in the ledger."""
+        try:
+            return self._perform_and_say(job, queue, execution)
+        except (InvalidJobOperation, NoSuchJobError):
+            log.warning("job %s was wiped from Redis meanwhile; the ledger knows how it ended", job.id)
+            self.executions.clear()
+            self.connection.delete(job.key)  # of a job that isn't there, RQ's notes make half a job that never expires
+            return False
+
+    def _perform_and_say(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Dispatches by name. RQ's own way would import the function and call it with nothing but the arguments."""
         self.prepare_job_execution(job, remove_from_intermediate_queue=True)
         job.started_at = now()

@@ -15,11 +15,11 @@ from rq import Worker
 from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
-from simulation_core.queue.connection import connect
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from simulation_core.ledger.values import Status
 from simulation_core.portals import PortalsFile
+from simulation_core.queue.connection import connect
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_sandbox.valkey import Valkey
 from simulation_worker.deliver import Delivery
@@ -130,6 +130,23 @@ def test_a_flushed_redis_is_taken_as_it_is(run_worker: Any, ledger: Any, jobs: A
     run = ledger.publish(records=1)
     jobs.push(run)
     until(lambda: ledger.run(run).status is Status.COMPLETED)
+
+
+def test_a_redis_flushed_under_a_job_costs_neither_the_worker_nor_the_records(
+    run_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any
+) -> None:
+    running = run_worker()
+    until(lambda: idle(jobs.redis))
+    run, next_run = ledger.publish(records=1), ledger.publish(records=1)
+    outside.fault("batch/upsert", "latency", milliseconds=500)
+    name = jobs.push(run)
+    until(lambda: ledger.batch(run)["state"] == 1)
+    jobs.redis.flushall()
+    until(lambda: ledger.run(run).status is Status.COMPLETED)
+    jobs.push(next_run)
+    until(lambda: ledger.run(next_run).status is Status.COMPLETED)
+    assert running.thread.is_alive()
+    assert not jobs.redis.exists(Job.key_for(name))
 
 
 def test_an_early_job_goes_back_to_the_scheduler(run_worker: Any, ledger: Any, jobs: Any, until: Any) -> None:
