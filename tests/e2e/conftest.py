@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Cluster:
         self.token = f"pat-{uuid.uuid4()}"
         self.database_url = Postgres(layout.postgres).url
         self.redis_url = Valkey(layout.valkey).url
+        self.kills: Counter[str] = Counter()
 
     def install(self, *more_portals: Json) -> None:
         """The chart with portal `default`, portals that refuse what the tests ask of them, and `more_portals`. Again: an upgrade."""
@@ -77,6 +79,7 @@ class Cluster:
         """kill -9 of every running process of that component; returns once others are ready in their place."""
         wait_for(lambda: self._processes(component), what=f"a {component} to kill", within_seconds=SOON_SECONDS)
         killed = self._processes(component)
+        self.kills[component] += 1
         for process in killed:
             process.send(SIGKILL)
         wait_for(lambda: self._replaced(component, killed), what=f"{component} to come back", within_seconds=60)
@@ -92,6 +95,9 @@ class Cluster:
         with httpx.Client(base_url=self.layout.hubspot_url, timeout=30, trust_env=False) as client:
             answer: Json = client.request(method, f"/_emulator/{path}", json=body or None).raise_for_status().json()
         return answer
+
+    def restarts(self, component: str) -> int:
+        return sum(each["restartCount"] for pod in self.pods(component) for each in pod["status"]["containerStatuses"])
 
     @contextmanager
     def database_away(self) -> Iterator[None]:

@@ -59,6 +59,13 @@ def test_a_window_that_is_already_past_fails_at_once_and_delivers_nothing(
     assert "WindowPassed" in runs.kubectl("describe", "simulation", "run").partition("Events:")[2]
 
 
+def test_a_time_zone_nobody_knows_fails_at_once_and_names_the_field(runs: Any, simulation: Any, condition_of: Any) -> None:
+    runs.apply(simulation(distribution={"method": "Linear", "timeZone": "Mars/Olympus"}))
+    status = runs.until_phase("run", "Failed", within_seconds=15)["status"]
+    assert condition_of(status, "Failed")["reason"] == "SpecInvalid"
+    assert status["message"].startswith("spec.distribution.timeZone:")
+
+
 def test_a_broken_portals_file_leaves_the_old_portals_in_force_and_is_said(cluster: Any, runs: Any, simulation: Any) -> None:
     def say(text: str) -> None:
         cluster.kubectl("patch", *portals, "--type", "merge", "-p", json.dumps({"data": {"portals.yaml": text}}))

@@ -118,6 +118,11 @@ def test_each_run_ends_complete_and_exact(shared_runs: Any, name: str) -> None:
     assert (proof.processed, proof.early) == (RECORDS, 0)
 
 
+@pytest.mark.parametrize("component", ["operator", "scheduler"])
+def test_no_process_ended_but_those_that_were_killed(cluster: Any, component: str) -> None:
+    assert cluster.restarts(component) == cluster.kills[component]
+
+
 def dump_of_jobs(queue: redis.Redis) -> str | None:
     """Everything in Redis as text, once there are jobs."""
     names = list(queue.scan_iter())
