@@ -106,7 +106,7 @@ class ProgressLoop:
         try:
             policy = self.eviction_policy()
         except QueueUnavailableError as error:
-            return Problem(Reason.QUEUE_UNAVAILABLE, f"{error}. What is due is offered again when it is back")
+            return Problem(Reason.QUEUE_UNAVAILABLE, f"{str(error).rstrip('.')}. What is due is offered again when it is back")
         if policy == SAFE_EVICTION:
             return None
         message = f"Redis may evict jobs: its maxmemory-policy is {policy}; set it to {SAFE_EVICTION}."
