@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import EDGES_MS
+from simulation_core.ledger.messages import storable
 from simulation_core.ledger.sql import CLAIMED, DONE, NOW_MS, PENDING, after_ms, to_ms
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
@@ -142,7 +143,6 @@ def finish_statement(guard: str = GUARD) -> str:
 
 
 _FINISH = text(finish_statement())
-MAX_MESSAGE = 1000
 
 
 def finish(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
@@ -216,14 +216,9 @@ def _errors(results: Sequence[RecordResult]) -> dict[str, dict[str, str | None]]
     return {
         str(result.index): {
             "reason": result.reason,
-            "message": _storable(result.message or ""),
-            "correlationId": None if result.correlation_id is None else _storable(result.correlation_id),
+            "message": storable(result.message or ""),
+            "correlationId": None if result.correlation_id is None else storable(result.correlation_id),
         }
         for result in results
         if result.reason is not None or result.message
     }
-
-
-def _storable(message: str) -> str:
-    """Bounded, and without the one character that Postgres can't store."""
-    return message[:MAX_MESSAGE].replace("\x00", "�")

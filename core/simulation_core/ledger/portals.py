@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, text
 
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.messages import storable
 from simulation_core.reasons import Reason
 
 # A worker repeats a problem for as long as it has it. One that nobody repeated for this long after its `until` is over, or its worker is.
 FORGOTTEN_AFTER = "5 minutes"
-MAX_MESSAGE = 1000
 
 # Guarantees: one problem a portal; `since` stays while the reason stays, whoever reports it.
 REPORT = """
@@ -54,7 +54,7 @@ class PortalAccount:
 
 def report(engine: Engine, portal: str, reason: Reason, message: str, retry_after_ms: int) -> None:
     """This portal can't be served now, for `reason`; looked at again after `retry_after_ms`."""
-    values = {"portal": portal, "reason": reason.value, "message": message[:MAX_MESSAGE].replace("\x00", "�")}
+    values = {"portal": portal, "reason": reason.value, "message": storable(message)}
     with transaction(engine) as connection:
         connection.execute(text(REPORT), {**values, "retry_after_ms": retry_after_ms})
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from simulation_core.ledger import changes, claims, finishes, progress, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.finishes import finish_statement, parameters
+from simulation_core.ledger.messages import MAX_MESSAGE
 from simulation_core.ledger.values import Early, Finish, Outcome, RecordResult, Status
 from simulation_core.reasons import Reason
 
@@ -126,7 +127,14 @@ def test_a_message_that_postgres_cannot_store_is_stored_readably(engine, make_ru
     assert finish(engine, run.claimed(), failed(0, message="nul \x00 " + "x" * 5000))
     ((_, _, _, message),) = errors(engine, run)
     assert message.startswith("nul � xxx")
-    assert len(message) == finishes.MAX_MESSAGE
+    assert len(message) == MAX_MESSAGE
+
+
+def test_half_a_character_in_a_message_keeps_no_batch_from_being_finished(engine, make_run):
+    run = make_run().published()
+    assert finish(engine, run.claimed(), failed(0, message="cut in the middle: \ud83d"))
+    ((_, _, _, message),) = errors(engine, run)
+    assert message == "cut in the middle: ?"
 
 
 def test_delivered_times_are_kept_as_offsets_and_lateness_is_against_the_records_own_time(engine, make_run):

@@ -30,6 +30,11 @@ def test_a_problem_is_told_until_it_is_cleared(engine: Engine) -> None:
     assert portals.problems(engine) == {}
 
 
+def test_a_message_with_half_a_character_is_told_too(engine: Engine) -> None:
+    portals.report(engine, "default", Reason.PORTAL_THROTTLED, "cut: \ud83d", 10_000)
+    assert portals.problems(engine)["default"].message == "cut: ?"
+
+
 def test_since_stays_while_the_reason_stays(engine: Engine) -> None:
     portals.report(engine, "default", Reason.CREDENTIAL_REJECTED, "first", 30_000)
     first = portals.problems(engine)["default"]
