@@ -74,7 +74,7 @@ class Delivery:
             case Early():
                 return Ending(what="early", again_after_ms=max(1, result.remaining_ms))
             case Refused():
-                log.info("batch %d of %s, attempt %d: %s", request.batch, request.simulation_id, request.attempt, result.why)
+                log.debug("batch %d of %s, attempt %d: %s", request.batch, request.simulation_id, request.attempt, result.why)
                 return Ending(what="refused")
             case Claimed():
                 answered_s = self._clock()
