@@ -30,6 +30,8 @@ class Planner:
         self._threads = threads
         self._queue = queue
         self._dispatch = dispatch  # one tick of the dispatcher, so that records due within seconds are offered at once
+        self._one_dispatch = asyncio.Lock()
+        self._dispatch_waits = False
         self._room = asyncio.Semaphore(threads.plans_at_once)
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
 
@@ -52,7 +54,7 @@ class Planner:
                 await self._threads.plan(self._store, run)
             self._queue.forget(key)
             self._queue.add(key)
-            await self._threads.ledger(self._dispatch)
+            await self._offer()
         except LedgerUnavailableError as error:
             log.warning("planning %s waits: %s", key, error)
             self._queue.retry(key)
@@ -61,6 +63,15 @@ class Planner:
         except Exception:
             log.exception("planning %s failed", key)
             self._queue.retry(key)
+
+    async def _offer(self) -> None:
+        """One tick offers every plan that is there by then, so at most one waits: a hanging Redis must not take all ledger threads."""
+        if self._dispatch_waits:
+            return
+        self._dispatch_waits = True
+        async with self._one_dispatch:
+            self._dispatch_waits = False
+            await self._threads.ledger(self._dispatch)
 
     def _store(self, run: Run) -> None:
         if run.start_ms is None or run.end_ms is None:
