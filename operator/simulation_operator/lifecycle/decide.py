@@ -139,6 +139,11 @@ def refuse_an_invalid_spec(new: _Newcomer) -> Decision | None:
     return Decision(Refuse(), Reason.SPEC_INVALID, f"{new.seen.spec}. Then create the Simulation again")
 
 
+def end_what_is_cancelled(new: _Newcomer, spec: Spec) -> Decision | None:
+    """It is born cancelled: for that it needs no portal."""
+    return accept(new, spec) if spec.cancel else None
+
+
 def wait_for_an_unknown_portal(new: _Newcomer, spec: Spec) -> Decision | None:
     if spec.portal in new.seen.portals:
         return None
@@ -184,7 +189,8 @@ def _judge_the_spec(new: _Newcomer) -> Decision | None:
     if not isinstance(new.seen.spec, Spec):
         return None
     return (
-        wait_for_an_unknown_portal(new, new.seen.spec)
+        end_what_is_cancelled(new, new.seen.spec)
+        or wait_for_an_unknown_portal(new, new.seen.spec)
         or wait_for_the_namespace_to_be_allowed(new, new.seen.spec)
         or wait_for_a_larger_limit(new, new.seen.spec)
         or accept(new, new.seen.spec)

@@ -102,6 +102,10 @@ def test_an_unknown_portal_waits_and_names_those_there_are() -> None:
     assert "default" in decision.message
 
 
+def test_what_is_cancelled_while_it_waits_for_a_portal_is_accepted_only_to_end() -> None:
+    assert isinstance(decide(new({"portal": "elsewhere", "cancel": True})).action, Accept)
+
+
 def test_a_namespace_that_is_not_allowed_waits() -> None:
     decision = decide(new(portals=portal(allowed_namespaces=("other",))))
     assert (decision.action, decision.reason) == (Wait(), Reason.NAMESPACE_NOT_ALLOWED)
