@@ -17,8 +17,9 @@ HEALTH_CHECK_SECONDS = 15
 
 NO_EVICTION = "noeviction"
 
-# Redis is there but takes no writes for now: a full disk, a failover under way, too few replicas, a script that runs too long.
-_REFUSALS = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "LOADING")
+# Redis is there but takes no writes for now: a full disk, a failover under way (it ends blocking pops as UNBLOCKED), too few replicas,
+# a script that runs too long.
+_REFUSALS = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED", "BUSY", "LOADING")
 _AWAY = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,

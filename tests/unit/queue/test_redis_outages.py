@@ -19,6 +19,7 @@ from simulation_core.queue.connection import connect, outages_translated
         exceptions.ReadOnlyError("You can't write against a read only replica."),
         exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
         exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk."),
+        exceptions.ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"),
     ],
 )
 def test_what_waiting_can_mend_is_queue_unavailable(error):
