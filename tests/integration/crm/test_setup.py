@@ -10,6 +10,7 @@ import pytest
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_sandbox.hubspot.server import EmulatorServer
+from simulation_worker.crm.answers import Answer
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.pace import Pace
@@ -113,3 +114,17 @@ def test_the_token_is_in_no_message(hubspot: EmulatorServer, caplog: pytest.LogC
         prepared(hubspot, token="mine")
     assert "mine" not in str(held.value)
     assert "Bearer" not in caplog.text
+
+
+def test_an_answer_that_is_not_hubspots_is_no_account_of_ours() -> None:
+    """A server in between that answers 200 to everything must not end the worker, which serves other portals too."""
+
+    class Stranger(CrmClient):
+        def get(self, path: str) -> Answer:
+            return Answer(status=200, body={"portalId": "log in first"})
+
+    client = Stranger(url="http://127.0.0.1:1", token="mine", pace=Pace(190))
+    with pytest.raises(PortalHeldError) as held:
+        prepare(client, Portal(name="default", allowed_namespaces=("*",)))
+    assert held.value.reason is Reason.ACCOUNT_TYPE_REFUSED
+    client.close()

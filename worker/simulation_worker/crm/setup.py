@@ -52,7 +52,8 @@ def prepare(client: CrmClient, portal: Portal) -> Account:
 def _account(client: CrmClient, portal: Portal) -> Account:
     answer = client.get(paths.account_details())
     _require(answer, portal, "read the account's details")
-    account = Account(id=int(answer.body.get("portalId") or 0), type=str(answer.body.get("accountType") or "UNKNOWN"))
+    number = str(answer.body.get("portalId"))
+    account = Account(id=int(number) if number.isdecimal() else 0, type=str(answer.body.get("accountType") or "UNKNOWN"))
     if account.type not in TEST_ACCOUNTS and not portal.allow_production:
         raise PortalHeldError(
             Reason.ACCOUNT_TYPE_REFUSED,
