@@ -305,6 +305,8 @@ CHANGEABLE_FIELDS = frozenset(
 
 def parse_spec(cr_spec: Mapping[str, Any]) -> Spec:
     """The spec of a custom resource (camelCase, as JSON) as values. Raises SpecError naming the field's path and what to do."""
+    if (field := _field_with_nul("spec", cr_spec)) is not None:  # the API server takes it, Postgres can't store it
+        raise SpecError(field, "holds a NUL character: remove it")
     try:
         spec = Spec.model_validate(cr_spec)
     except ValidationError as error:
@@ -312,6 +314,19 @@ def parse_spec(cr_spec: Mapping[str, Any]) -> Spec:
     if broken := first_broken_rule(spec):
         raise SpecError(broken.field, broken.message)
     return spec
+
+
+def _field_with_nul(path: str, value: object) -> str | None:
+    """The path of the first text with U+0000 in it, keys included."""
+    if isinstance(value, str):
+        return path if "\x00" in value else None
+    if isinstance(value, Mapping):
+        inside = [(path, key) for key in value] + [(f"{path}.{key}", child) for key, child in value.items()]
+    elif isinstance(value, list | tuple):
+        inside = [(f"{path}.{index}", child) for index, child in enumerate(value)]
+    else:
+        return None
+    return next((found for place, child in inside if (found := _field_with_nul(place, child)) is not None), None)
 
 
 def _spec_error(error: ValidationError) -> SpecError:

@@ -53,6 +53,14 @@ def test_a_window_that_has_passed_is_never_caught_up(cluster, operator, ledger):
     assert ledger.batches(created) == 0
 
 
+def test_a_text_that_postgres_cannot_store_is_refused_not_retried(cluster, operator):
+    cluster.create(content={"theme": "wind\x00energy"})
+    refused = cluster.wait_for_reason("SpecInvalid", type_="Failed")
+    assert refused["status"]["phase"] == "Failed"
+    assert refused["status"]["message"].startswith("spec.content.theme: holds a NUL character: remove it")
+    assert "Traceback" not in operator.log
+
+
 def test_a_user_unknown_to_the_installation_is_refused(cluster, make_operator, simulation_kind, database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE users (id uuid PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), mail text)")

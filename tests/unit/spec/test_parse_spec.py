@@ -100,3 +100,10 @@ def test_a_spec_survives_being_stored_as_json() -> None:
 def test_a_spec_can_not_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         spec_with().total_records = 11  # type: ignore[misc]  # that it can't be assigned is the point
+
+
+def test_a_text_with_a_nul_is_refused_with_its_path() -> None:
+    with pytest.raises(SpecError, match=r"^spec\.content\.theme: holds a NUL"):
+        spec_with(content={"theme": "wind\x00energy"})
+    with pytest.raises(SpecError, match=r"^spec\.records\.ownerIds\.1: holds a NUL"):
+        spec_with(records={"ownerIds": ["1", "2\x00"]})
