@@ -96,6 +96,11 @@ class Cluster:
             answer: Json = client.request(method, f"/_emulator/{path}", json=body or None).raise_for_status().json()
         return answer
 
+    def endings(self, component: str) -> list[int]:
+        """The exit codes with which processes of pods that still exist ended last; 137: kill -9."""
+        states = [each["lastState"] for pod in self.pods(component) for each in pod["status"]["containerStatuses"]]
+        return [state["terminated"]["exitCode"] for state in states if "terminated" in state]
+
     def restarts(self, component: str) -> int:
         return sum(each["restartCount"] for pod in self.pods(component) for each in pod["status"]["containerStatuses"])
 

@@ -18,6 +18,7 @@ from simulation_sandbox.waiting import wait_for
 
 RUNS = ("killed", "cut-off", "refused")
 RECORDS = 200
+KILLED = 137  # the exit code of kill -9
 ENDS_WITHIN_SECONDS = 150.0  # a batch whose worker was killed in the middle of a call waits for its lease
 
 
@@ -53,6 +54,7 @@ def test_every_process_is_killed_and_the_queue_is_wiped(cluster: Any, shared_run
     cluster.kill("scheduler")
     before = shared_runs.get("killed")["status"]["recordsProcessed"]
     shared_runs.until_processed("killed", before + 5)
+    assert set(cluster.endings("worker")) <= {KILLED}, "a worker ended by itself"
 
 
 def test_postgres_the_queue_and_the_api_server_go_away_and_come_back(cluster: Any, shared_runs: Any, bells: Any) -> None:
@@ -121,6 +123,7 @@ def test_each_run_ends_complete_and_exact(shared_runs: Any, name: str) -> None:
 @pytest.mark.parametrize("component", ["operator", "scheduler"])
 def test_no_process_ended_but_those_that_were_killed(cluster: Any, component: str) -> None:
     assert cluster.restarts(component) == cluster.kills[component]
+    assert set(cluster.endings(component)) <= {KILLED}
 
 
 def dump_of_jobs(queue: redis.Redis) -> str | None:
