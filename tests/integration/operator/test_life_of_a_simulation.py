@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 
 from simulation_sandbox.waiting import wait_for
 
@@ -87,6 +88,26 @@ def test_deleted_and_created_again_is_another_simulation(cluster, operator, ledg
     assert first["metadata"]["uid"] != second["metadata"]["uid"]
     wait_for(lambda: ledger.status(first) == "CANCELLED", what="the first run to end", within_seconds=20)
     assert ledger.status(second) == "QUEUED"
+
+
+def test_rows_put_into_the_table_by_hand_are_ignored(cluster, operator, ledger):
+    """The start signal is the resource alone: a bare row is nothing to anybody, a whole one is ended as a run whose resource is gone."""
+    created = cluster.create()
+    cluster.wait_for_phase("Queued")
+    known, bare, whole = (uuid.UUID(value) for value in (created["metadata"]["uid"], str(uuid.uuid4()), str(uuid.uuid4())))
+    for copy in (bare, whole):
+        changed = "jsonb_populate_record(s, jsonb_build_object('id', %s::text))"
+        ledger(f"INSERT INTO simulations SELECT ({changed}).* FROM simulations s WHERE id = %s", copy, known)
+    ledger("INSERT INTO simulation_control (simulation_id, run_state) VALUES (%s, 'RUNNING')", whole)
+    wait_for(
+        lambda: ledger("SELECT run_state FROM simulation_control WHERE simulation_id = %s", whole) == [("DELETED",)],
+        what="the end of the run nobody asked for",
+        within_seconds=20,
+    )
+    assert ledger("SELECT status, deleted_at FROM simulations WHERE id = %s", bare) == [("QUEUED", None)]
+    assert ledger("SELECT run_state FROM simulation_control WHERE simulation_id = %s", bare) == []
+    assert ledger.status(created) == "QUEUED"
+    assert "Traceback" not in operator.log
 
 
 def test_a_deletion_while_the_operator_was_down_is_found_by_lists(cluster, operator, ledger):
