@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, claims, plans
-from simulation_core.ledger.engine import create_ledger_engine, transaction
+from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Claimed, ClaimRequest, Finish, Outcome, RecordResult
 from simulation_core.spec import parse_spec
 
@@ -158,26 +157,6 @@ def in_thread() -> Callable[[Callable[[], Any]], threading.Thread]:
         return thread
 
     return start
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Waits for a condition, with a deadline."""
-
-    def wait(condition: Callable[[], bool], within_seconds: float = 10.0) -> None:
-        deadline = time.monotonic() + within_seconds
-        while not condition():
-            assert time.monotonic() < deadline, "the condition was not met in time"
-            threading.Event().wait(0.01)
-
-    return wait
-
-
-@pytest.fixture
-def engine(migrated_url: str) -> Iterator[Engine]:
-    made = create_ledger_engine(migrated_url, application_name="test", pool_size=12)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

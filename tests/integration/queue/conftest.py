@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from rq.serializers import JSONSerializer
 
 from simulation_core.clock import now_ms
 from simulation_core.ledger.values import Offer
-from simulation_core.queue.connection import connect
 from simulation_core.queue.jobs import SCHEDULED
 from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
@@ -54,13 +52,6 @@ class Waiting:
         twice = [name for name, times in names.items() if times > 1]
         assert not twice, f"{len(twice)} jobs wait twice"
         assert len(names) == count, f"{count - len(names)} jobs are lost"
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    client = connect(redis_url)
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -108,19 +99,6 @@ def running() -> Callable[[BulkScheduler], AbstractContextManager[None]]:
             assert not thread.is_alive()
 
     return run
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Waits for a condition, with a deadline."""
-
-    def wait(condition: Callable[[], bool], within_seconds: float = 15.0) -> None:
-        deadline = time.monotonic() + within_seconds
-        while not condition():
-            assert time.monotonic() < deadline, "the condition was not met in time"
-            threading.Event().wait(0.005)
-
-    return wait
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -23,11 +21,9 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, plans
-from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.plan.batches import Batches
 from simulation_core.plan.plan import Plan
 from simulation_core.portals import PortalsFile
-from simulation_core.queue.connection import connect
 from simulation_core.queue.jobs import SCHEDULED
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.spec import parse_spec
@@ -136,22 +132,8 @@ class SchedulerProcess:
 
 
 @pytest.fixture
-def engine(migrated_url: str) -> Iterator[Engine]:
-    made = create_ledger_engine(migrated_url, application_name="test")
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
 def ledger(engine: Engine) -> Ledger:
     return Ledger(engine)
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    client = connect(redis_url)
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -174,19 +156,6 @@ def scheduler(redis: Redis) -> BulkScheduler:
 @pytest.fixture
 def dispatcher(engine: Engine, scheduler: BulkScheduler, portals_path: Path) -> Dispatcher:
     return Dispatcher(engine, scheduler, PortalsFile(portals_path))
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Waits for a condition, with a deadline."""
-
-    def wait(condition: Callable[[], bool], within_seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + within_seconds
-        while not condition():
-            assert time.monotonic() < deadline, "the condition was not met in time"
-            threading.Event().wait(0.02)
-
-    return wait
 
 
 @pytest.fixture

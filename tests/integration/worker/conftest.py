@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,14 +20,14 @@ from prometheus_client import CollectorRegistry
 from redis import Redis
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
-from simulation_core.queue.names import Kind, job_id, queue_name
 from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, plans, runs
-from simulation_core.ledger.engine import create_ledger_engine, transaction
+from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import ClaimRequest, Run
 from simulation_core.portals import Portal
+from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.deliver import Delivery
@@ -193,25 +191,6 @@ class WorkerProcess:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def wait_until(condition: Callable[[], bool], within_seconds: float = 20) -> None:
-    deadline = time.monotonic() + within_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        threading.Event().wait(0.02)
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    return wait_until
-
-
-@pytest.fixture
-def engine(migrated_url: str) -> Iterator[Engine]:
-    engine = create_ledger_engine(migrated_url, application_name="test")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from sqlalchemy import Engine, text
 
 from simulation_core.ledger import portals
-from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.portals import PortalAccount
 from simulation_core.reasons import Reason
-
-
-@pytest.fixture
-def engine(migrated_url: str) -> Iterator[Engine]:
-    engine = create_ledger_engine(migrated_url, application_name="test")
-    yield engine
-    engine.dispose()
 
 
 def test_a_problem_is_told_until_it_is_cleared(engine: Engine) -> None:
