@@ -1,0 +1,55 @@
+"""A process that can't finish a list of Simulations for minutes says so to its liveness probe; one that can never does."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+from unittest.mock import Mock
+
+from prometheus_client import CollectorRegistry
+
+from simulation_operator.api import ApiUnavailableError
+from simulation_operator.keys import KeyQueue
+from simulation_operator.metrics import Metrics
+from simulation_operator.resource import Key
+from simulation_operator.resync import Resync
+from simulation_operator.roster import Roster
+
+
+class Clock:
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Lists:
+    answers = True
+
+    async def list_all(self, _: str | None) -> list[Any]:
+        if not self.answers:
+            raise ApiUnavailableError("listing: the API server can't be reached")
+        return []
+
+
+async def looked(resync: Resync) -> None:
+    with contextlib.suppress(ApiUnavailableError):
+        await resync.once()
+
+
+async def test_only_a_finished_list_keeps_the_process_alive() -> None:
+    clock, lists = Clock(), Lists()
+    resync = Resync(
+        api=lists, engine=Mock(), threads=Mock(), roster=Roster(), queue=KeyQueue[Key](), leadership=Mock(leading=False),
+        metrics=Metrics(CollectorRegistry()), scopes=(None,), every_seconds=30, deadline_seconds=300, clock=clock,
+    )  # fmt: skip
+    clock.seconds += 300
+    assert resync.not_alive() is None
+    clock.seconds += 1
+    assert resync.not_alive() == "no complete list of Simulations for 301 s"
+    await looked(resync)
+    assert resync.not_alive() is None
+    lists.answers = False
+    clock.seconds += 301
+    await looked(resync)
+    assert resync.not_alive() is not None
