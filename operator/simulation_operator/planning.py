@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -21,6 +22,9 @@ from simulation_operator.threads import Threads
 
 log = logging.getLogger(__name__)
 
+LARGE_RECORDS = 1_000_000
+"""From here on a plan takes memory that counts (8 bytes a record, 18 a batch): one at a time, and it takes one of several places only."""
+
 
 class Planner:
     """A few plans at a time. A plan that was interrupted is made again, bit for bit the same, and stored from the watermark on."""
@@ -33,6 +37,7 @@ class Planner:
         self._one_dispatch = asyncio.Lock()
         self._dispatch_waits = False
         self._room = asyncio.Semaphore(threads.plans_at_once)
+        self._one_large = asyncio.Lock()
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
 
     def start(self, key: Key, run: Run) -> None:
@@ -50,7 +55,7 @@ class Planner:
 
     async def _plan(self, key: Key, run: Run) -> None:
         try:
-            async with self._room:
+            async with self._place(run), self._room:
                 await self._threads.plan(self._store, run)
             self._queue.forget(key)
             self._queue.add(key)
@@ -63,6 +68,10 @@ class Planner:
         except Exception:
             log.exception("planning %s failed", key)
             self._queue.retry(key)
+
+    def _place(self, run: Run) -> AbstractAsyncContextManager[object]:
+        """The operator's memory limit is meant for one large plan; small ones pass those that wait for their turn."""
+        return self._one_large if run.total_records >= LARGE_RECORDS else nullcontext()
 
     async def _offer(self) -> None:
         """One tick offers every plan that is there by then, so at most one waits: a hanging Redis must not take all ledger threads."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulation_core.plan.chunks import chunks
 
 MAX_BATCH = 100
 """HubSpot's limit of inputs in one batch call."""
@@ -32,19 +35,21 @@ def in_batches(offsets_ms: NDArray[np.int64], tolerance_ms: int) -> Batches:
     """
     records = len(offsets_ms)
     if tolerance_ms == 0:
-        first = np.arange(records, dtype=np.int64)
-    else:
-        within = np.searchsorted(offsets_ms, offsets_ms + tolerance_ms, side="right")
-        first = _follow(np.minimum(within, np.arange(records) + MAX_BATCH))
+        return Batches(first_record=np.arange(records, dtype=np.int64), count=np.ones(records, dtype=np.int16), offset_ms=offsets_ms)
+    first = _firsts(offsets_ms, tolerance_ms)
     last = np.append(first[1:], records) - 1
     return Batches(first_record=first, count=(last - first + 1).astype(np.int16), offset_ms=offsets_ms[last])
 
 
-def _follow(successor: NDArray[np.int64]) -> NDArray[np.int64]:
-    """0, successor[0], successor[successor[0]], … below the array's length. Each step depends on the one before: a plain loop."""
-    firsts: list[int] = []
+def _firsts(offsets_ms: NDArray[np.int64], tolerance_ms: int) -> NDArray[np.int64]:
+    """The first record of each batch. Each depends on the one before: a plain loop, over successors found a stretch at a time."""
+    firsts = array("q")
     at = 0
-    while at < len(successor):
-        firsts.append(at)
-        at = successor.item(at)
-    return np.array(firsts, dtype=np.int64)
+    for begin, end in chunks(len(offsets_ms)):
+        in_reach = offsets_ms[begin : end + MAX_BATCH]  # no batch reaches further
+        within = np.searchsorted(in_reach, offsets_ms[begin:end] + tolerance_ms, side="right")
+        successor = begin + np.minimum(within, np.arange(end - begin) + MAX_BATCH)
+        while at < end:
+            firsts.append(at)
+            at = successor.item(at - begin)
+    return np.frombuffer(firsts, dtype=np.int64)

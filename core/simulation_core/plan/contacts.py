@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation_core.plan.chunks import chunks
 from simulation_core.spec import Range
 
 _STREAM = 0xC0_47AC_7500  # keeps these draws apart from others that begin with the same seed
@@ -33,7 +34,8 @@ def total_contacts(seed: int, records: int, contacts: Range) -> int:
     """Over all records of a run."""
     if contacts.min == contacts.max:
         return records * contacts.min
-    return int(contacts_for(seed, np.arange(records, dtype=np.int64), contacts.min, contacts.max).sum())
+    stretches = (np.arange(begin, end, dtype=np.int64) for begin, end in chunks(records))
+    return sum(int(contacts_for(seed, stretch, contacts.min, contacts.max).sum()) for stretch in stretches)
 
 
 def _splitmix64(record: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation_core.plan.batches import Batches, in_batches
+from simulation_core.plan.chunks import chunks
 from simulation_core.plan.contacts import total_contacts
 from simulation_core.plan.times import due_offsets
 from simulation_core.spec import Scenario, Spec
@@ -32,7 +33,7 @@ class Plan:
 
 
 def make_plan(spec: Spec, *, window_ms: int, seed: int) -> Plan:
-    """The plan of `spec` in a window of `window_ms` milliseconds. Memory grows with totalRecords; nothing else does."""
+    """The plan of `spec` in a window of `window_ms` milliseconds. Memory: 8 bytes a record, at most 18 a batch, and a few MB."""
     offsets = due_offsets(spec.distribution, records=spec.total_records, window_ms=window_ms)
     return Plan(
         offsets_ms=offsets,
@@ -44,15 +45,20 @@ def make_plan(spec: Spec, *, window_ms: int, seed: int) -> Plan:
 
 
 def _histogram(offsets_ms: NDArray[np.int64], window_ms: int) -> tuple[int, ...]:
-    """The last part includes the end."""
-    parts = np.minimum(offsets_ms * TIMELINE_BUCKETS // window_ms, TIMELINE_BUCKETS - 1)
-    return tuple(np.bincount(parts, minlength=TIMELINE_BUCKETS).tolist())
+    """Part k begins with the first whole millisecond at or after k/40 of the window; the last part includes the end."""
+    edges = [-(-part * window_ms // TIMELINE_BUCKETS) for part in range(1, TIMELINE_BUCKETS)]
+    beginnings = np.searchsorted(offsets_ms, edges, side="left")
+    return tuple(np.diff(beginnings, prepend=0, append=len(offsets_ms)).tolist())
 
 
 def _peak_per_minute(offsets_ms: NDArray[np.int64]) -> int:
     """A fullest minute begins with a record, so only those n minutes are looked at."""
-    beyond = np.searchsorted(offsets_ms, offsets_ms + MINUTE_MS, side="left")
-    return int((beyond - np.arange(len(offsets_ms))).max())
+
+    def fullest(begin: int, end: int) -> int:
+        beyond = np.searchsorted(offsets_ms, offsets_ms[begin:end] + MINUTE_MS, side="left")
+        return int((beyond - np.arange(begin, end)).max())
+
+    return max(fullest(begin, end) for begin, end in chunks(len(offsets_ms)))
 
 
 def _objects(spec: Spec, seed: int) -> Mapping[str, int]:

@@ -34,7 +34,7 @@ def planner_with(threads: Threads, dispatch: Any, monkeypatch: pytest.MonkeyPatc
 def start(planner: Planner, count: int) -> None:
     for _ in range(count):
         key = Key("team", "launch", uuid4())
-        planner.start(key, SimpleNamespace(id=key.uid))
+        planner.start(key, SimpleNamespace(id=key.uid, total_records=1))
 
 
 async def test_each_plan_is_offered_by_a_tick_that_began_after_it(threads: Threads, monkeypatch: pytest.MonkeyPatch) -> None:

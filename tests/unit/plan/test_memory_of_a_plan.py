@@ -1,0 +1,50 @@
+"""Ten million records are planned in the memory an operator has: in stretches, with nothing of that length but the result."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from simulation_core.plan import chunks, make_plan
+from simulation_core.spec import parse_spec
+
+METHODS = ["Linear", "BellCurve"]
+
+
+def plan(method: str, *, records: int, tolerance_ms: int = 1000):
+    spec = parse_spec(
+        {
+            "scenario": "B2B",
+            "totalRecords": records,
+            "durationSeconds": 86_400,
+            "toleranceMilliseconds": tolerance_ms,
+            "distribution": {"method": method},
+            "records": {"contactsPerCompany": {"min": 1, "max": 4}},
+        }
+    )
+    return make_plan(spec, window_ms=86_400_000, seed=42)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planning_needs_little_beyond_the_plan(method: str) -> None:
+    records = 2_000_000
+    tracemalloc.start()
+    try:
+        plan(method, records=records)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8 * records + 50_000_000
+
+
+@pytest.mark.parametrize("tolerance_ms", [0, 1000, 60_000])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_length_of_a_stretch_changes_nothing(method: str, tolerance_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = plan(method, records=5_000, tolerance_ms=tolerance_ms)
+    monkeypatch.setattr(chunks, "CHUNK", 7)
+    pieces = plan(method, records=5_000, tolerance_ms=tolerance_ms)
+    assert np.array_equal(whole.offsets_ms, pieces.offsets_ms)
+    assert np.array_equal(whole.batches.first_record, pieces.batches.first_record)
+    assert np.array_equal(whole.batches.count, pieces.batches.count)
+    assert np.array_equal(whole.batches.offset_ms, pieces.batches.offset_ms)
+    assert (whole.histogram, whole.peak_per_minute, whole.objects) == (pieces.histogram, pieces.peak_per_minute, pieces.objects)
