@@ -143,8 +143,16 @@ class _Window:
 
 
 def _window(spec: Spec, *, now_ms: int, lead_ms: int) -> _Window:
-    start_ms = now_ms + lead_ms if spec.start_time is None else to_ms(spec.start_time)
+    start_ms = _next_start(spec, now_ms=now_ms, lead_ms=lead_ms) if spec.start_time is None else to_ms(spec.start_time)
     return _Window(start_ms=start_ms, end_ms=start_ms + spec.window_ms(start_ms), now_ms=now_ms)
+
+
+def _next_start(spec: Spec, *, now_ms: int, lead_ms: int) -> int:
+    """After the lead; but of what is left before an endTime, the lead takes half at most, so that a window remains."""
+    if spec.end_time is None:
+        return now_ms + lead_ms
+    left_ms = max(0, to_ms(spec.end_time) - now_ms)
+    return now_ms + min(lead_ms, left_ms // 2)
 
 
 def _begin(spec: Spec, *, now_ms: int, lead_ms: int) -> _Beginning:

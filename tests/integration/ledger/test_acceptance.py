@@ -70,6 +70,35 @@ def test_a_window_that_passed_is_failed_even_when_suspended(engine, make_run):
     assert runs.get(engine, maker.accepted(started=False).id).reason == Reason.WINDOW_PASSED
 
 
+def without_start(maker, **changes):
+    maker.spec(**changes)
+    del maker._spec["durationSeconds"]
+    return maker
+
+
+def test_an_end_within_the_lead_shortens_the_lead(engine, make_run):
+    end_ms = now_ms() + 8_000
+    run = runs.get(engine, without_start(make_run(), endTime=iso(end_ms)).accepted(lead_ms=10_000, started=False).id)
+    assert (run.status, run.end_ms) == (Status.PLANNING, end_ms)
+    assert run.accepted_ms < run.start_ms <= end_ms - 3_000
+
+
+def test_an_end_within_the_lead_at_the_first_resume_shortens_the_lead(engine, make_run):
+    end_ms = now_ms() + 8_000
+    maker = without_start(make_run(), suspend=True, endTime=iso(end_ms)).accepted(lead_ms=10_000, started=False)
+    resolved = accept.resolve_start(engine, maker.id, lead_ms=10_000)
+    assert (resolved.reason, resolved.end_ms) == (None, end_ms)
+    assert resolved.start_ms < end_ms
+
+
+def test_an_end_that_passed_before_the_first_resume_fails(engine, make_run, migrated_url):
+    maker = without_start(make_run(), suspend=True, endTime=iso(now_ms() + 600_000)).accepted(started=False)
+    with psycopg.connect(migrated_url) as connection:
+        statement = "UPDATE simulations SET spec = jsonb_set(spec, '{endTime}', to_jsonb(%s::text)) WHERE id = %s"
+        connection.execute(statement, [iso(now_ms() - 1), maker.id])
+    assert accept.resolve_start(engine, maker.id, lead_ms=10_000).reason == Reason.WINDOW_PASSED
+
+
 def test_suspended_at_birth_the_start_stays_open_until_the_first_resume(engine, make_run):
     maker = make_run().spec(suspend=True).accepted(started=False)
     born = runs.get(engine, maker.id)
