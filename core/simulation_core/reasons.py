@@ -31,7 +31,7 @@ class Reason(enum.StrEnum):
     CANCELLED = "Cancelled", "spec.cancel is true: the run has ended for good."
     FAILURE_POLICY_EXCEEDED = "FailurePolicyExceeded", "More records failed than spec.failurePolicy.maxFailedPercent allows."
     # why a run can't start
-    WINDOW_PASSED = "WindowPassed", "endTime was already past when the Simulation was accepted."
+    WINDOW_PASSED = "WindowPassed", "The window was already over when the Simulation was or could have been accepted."
     SPEC_INVALID = "SpecInvalid", "The spec can't be carried out; the message names the field and the remedy."
     USER_UNKNOWN = "UserUnknown", "spec.userId is not in the installation's users table."
     # what a run waits for
@@ -52,7 +52,10 @@ class Reason(enum.StrEnum):
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."
-    WORKER_DIED = "WorkerDied", "Three workers died delivering this batch alone; it was set aside."
+    WORKER_DIED = (
+        "WorkerDied",
+        "Three attempts at a batch ended without an answer: the worker died, or met a fault of its own. Its open records were given up.",
+    )
     RETRIES_EXHAUSTED = "RetriesExhausted", "A record's retries.limit was reached."
     RECORD_REJECTED = "RecordRejected", "HubSpot rejected the record itself; repeating wouldn't help."
     # feasibility

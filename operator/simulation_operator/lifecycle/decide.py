@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.ledger.values import Run, RunState
 from simulation_core.reasons import Reason
@@ -180,21 +181,43 @@ def wait_for_a_larger_limit(new: _Newcomer, spec: Spec) -> Decision | None:
     )
 
 
+def refuse_what_waited_beyond_its_end(new: _Newcomer, spec: Spec) -> Decision | None:
+    """Asked only of what waits: whatever else is accepted, and Postgres's clock is the judge."""
+    end_ms = _end_ms(spec)
+    if end_ms is None or new.seen.now_ms < end_ms:
+        return None
+    message = f"The window ended at {iso_ms(end_ms)}, before the run could start: create a Simulation with a later end."
+    return Decision(Refuse(), Reason.WINDOW_PASSED, message)
+
+
+def _end_ms(spec: Spec) -> int | None:
+    """None: the window has no end before acceptance gives it a start."""
+    if spec.end_time is not None:
+        return to_ms(spec.end_time)
+    if spec.start_time is None:
+        return None
+    start_ms = to_ms(spec.start_time)
+    return start_ms + spec.window_ms(start_ms)
+
+
 def accept(new: _Newcomer, spec: Spec) -> Decision:
     seed = spec.seed if spec.seed is not None else new.simulation.key.uid.int & MAX_SEED
     return Decision(Accept(spec, seed), Reason.ACCEPTED, "the spec is taken as it stands")
 
 
 def _judge_the_spec(new: _Newcomer) -> Decision | None:
-    if not isinstance(new.seen.spec, Spec):
+    spec = new.seen.spec
+    if not isinstance(spec, Spec):
         return None
-    return (
-        end_what_is_cancelled(new, new.seen.spec)
-        or wait_for_an_unknown_portal(new, new.seen.spec)
-        or wait_for_the_namespace_to_be_allowed(new, new.seen.spec)
-        or wait_for_a_larger_limit(new, new.seen.spec)
-        or accept(new, new.seen.spec)
-    )
+    if cancelled := end_what_is_cancelled(new, spec):
+        return cancelled
+    if waits := _wait_for_the_portal(new, spec):
+        return refuse_what_waited_beyond_its_end(new, spec) or waits
+    return accept(new, spec)
+
+
+def _wait_for_the_portal(new: _Newcomer, spec: Spec) -> Decision | None:
+    return wait_for_an_unknown_portal(new, spec) or wait_for_the_namespace_to_be_allowed(new, spec) or wait_for_a_larger_limit(new, spec)
 
 
 # After it has a row. Suspend and cancel are read from the object itself: they must work even if this version can't read the rest.

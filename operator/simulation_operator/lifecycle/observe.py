@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, SpecError
 from simulation_core.ledger import plans, runs
 from simulation_core.ledger.values import Run
@@ -24,6 +25,7 @@ class Observation:
     spec: Spec | SpecError | None  # its spec as values, or what is wrong with it
     absences: int  # complete lists in a row that lacked it
     portals: Portals
+    now_ms: int  # by this machine's clock, which may differ a little from Postgres's
     run: Run | None = None  # its row in the ledger
     planned: bool = False  # every batch is stored and published
     ledger_problem: str | None = None  # set: the ledger could not be read, `run` and `planned` say nothing
@@ -48,6 +50,7 @@ class Observer:
             spec=_parse(simulation) if simulation else None,
             absences=self.roster.absences(key.uid),
             portals=self.portals.current,
+            now_ms=now_ms(),
             run=run,
             planned=planned,
             ledger_problem=problem,

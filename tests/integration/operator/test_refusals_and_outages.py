@@ -24,6 +24,18 @@ def test_an_unknown_portal_waits_and_goes_on_when_it_is_configured(cluster, oper
     assert [event.reason for event in cluster.events() if event.type == "Warning"] == ["PortalUnknown"]
 
 
+def test_a_window_that_ends_while_the_portal_is_missing_fails(cluster, operator, ledger):
+    created = cluster.create(portal="other", startTime=None, durationSeconds=None, endTime=cluster.rfc3339(4))
+    cluster.wait_for_reason("PortalUnknown")
+    failed = cluster.wait_for_phase("Failed")
+    assert cluster.condition(failed, "Failed")["reason"] == "WindowPassed"
+    assert ledger.status(created) is None
+    operator.write_portals([{"name": name, "allowedNamespaces": ["*"]} for name in ("default", "other")])
+    cluster.create(name="next", portal="other")
+    cluster.wait_for_phase("Queued", name="next")
+    assert cluster.get()["status"] == failed["status"]
+
+
 def test_a_namespace_that_is_not_allowed_and_a_limit_wait_too(cluster, operator):
     operator.write_portals(
         [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from simulation_core.clock import to_ms
 from simulation_core.errors import SpecError
 from simulation_core.ledger.values import Run, RunState, Status
 from simulation_core.portals import Portal, Portals
@@ -33,6 +35,7 @@ from simulation_operator.resource import Key, Simulation
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
 KEY = Key("team", "launch", UID)
+NOW_MS = to_ms(datetime(2026, 12, 1, 12, tzinfo=UTC))
 SPEC = {"scenario": "B2B", "totalRecords": 200, "durationSeconds": 60}
 
 
@@ -61,6 +64,7 @@ def seen(spec: dict[str, Any] | None = None, *, run: Run | None = RUN, **changes
         spec=parse_spec(wanted),
         absences=0,
         portals=portal(),
+        now_ms=NOW_MS,
         run=run,
         planned=run is not None,
     )
@@ -100,6 +104,41 @@ def test_an_unknown_portal_waits_and_names_those_there_are() -> None:
     assert (decision.action, decision.reason) == (Wait(), Reason.PORTAL_UNKNOWN)
     assert "spec.portal" in decision.message
     assert "default" in decision.message
+
+
+def without_duration(**spec: Any) -> Observation:
+    wanted = {"scenario": "B2B", "totalRecords": 200, **spec}
+    return replace(new(), simulation=Simulation(key=KEY, generation=1, spec=wanted), spec=parse_spec(wanted))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"endTime": "2026-12-01T12:00:00Z"},
+        {"startTime": "2026-12-01T11:00:00Z", "endTime": "2026-12-01T11:30:00Z"},
+        {"startTime": "2026-12-01T11:00:00Z", "durationSeconds": 3600},
+    ],
+)
+def test_what_waits_for_a_portal_beyond_its_end_is_refused(window: dict[str, Any]) -> None:
+    decision = decide(without_duration(**window, portal="elsewhere"))
+    assert (decision.action, decision.reason) == (Refuse(), Reason.WINDOW_PASSED)
+    assert "create a Simulation with a later end" in decision.message
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"endTime": "2026-12-01T12:00:01Z"},
+        {"startTime": "2026-12-01T11:00:01Z", "durationSeconds": 3600},
+        {"durationSeconds": 1},
+    ],
+)
+def test_what_waits_for_a_portal_before_its_end_waits_on(window: dict[str, Any]) -> None:
+    assert decide(without_duration(**window, portal="elsewhere")).action == Wait()
+
+
+def test_what_has_its_portal_is_judged_by_the_ledgers_clock_alone() -> None:
+    assert isinstance(decide(without_duration(endTime="2026-12-01T11:00:00Z")).action, Accept)
 
 
 def test_what_is_cancelled_while_it_waits_for_a_portal_is_accepted_only_to_end() -> None:
