@@ -38,6 +38,10 @@ class Reason(enum.StrEnum):
     PORTAL_UNKNOWN = "PortalUnknown", "spec.portal is not among the portals the administrator configured."
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed", "The portal doesn't allow Simulations from this namespace."
     TOO_MANY_RECORDS = "TooManyRecords", "The portal's maxRecordsPerSimulation is smaller than spec.totalRecords."
+    INTERNAL_ERROR = (
+        "InternalError",
+        "Something unexpected failed; the operator's log has the details, and it is tried again with growing pauses.",
+    )
     DATABASE_UNAVAILABLE = "DatabaseUnavailable", "Postgres can't be reached; work goes on by itself when it is back."
     QUEUE_UNAVAILABLE = "QueueUnavailable", "Redis can't be reached; what is due is offered again when it is back."
     QUEUE_POLICY_UNSAFE = "QueuePolicyUnsafe", "Redis may evict jobs: set maxmemory-policy to noeviction."

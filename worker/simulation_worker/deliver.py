@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import claims, finishes
-from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Finish, Outcome, RecordResult, Refused
+from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Fence, Finish, Outcome, RecordResult, Refused
+from simulation_core.reasons import Reason
 from simulation_core.spec import Content, Records, Scenario
 from simulation_worker.content.faker_source import FakerSource
 from simulation_worker.content.keys import Identity
@@ -23,12 +24,13 @@ from simulation_worker.crm.properties import Marks
 from simulation_worker.desk import Desk
 from simulation_worker.lease import Lease
 from simulation_worker.metrics import Metrics
-from simulation_worker.retry import retry_after_ms
+from simulation_worker.retry import after_crash_ms, retry_after_ms
 
 log = logging.getLogger(__name__)
 
 LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's deadline, so that a call fits after a renewal
 FINISH_AGAIN_SECONDS = 0.5
+MOST_CRASHES = 3  # attempts in a row that ended without an answer, whether the worker died or raised: then the batch is given up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ class Delivery:
         self._clock = clock
         self._pause = pause
         self._dice = dice
+        self._cut_off: list[Fence] = []  # claims that an outage of Postgres kept from being ended
 
     def deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
         """Raises LedgerUnavailableError only before anything was begun (or claimed without our knowing: then the lease runs out)."""
@@ -68,6 +71,7 @@ class Delivery:
     def _deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
         if not desk.make_ready():
             return Ending(what="portal held", again_after_ms=round(desk.held_for_s * 1000))
+        self._give_back_cut_off()
         asked_s = self._clock()
         result = claims.claim(self._engine, [request], lease_ms=self._lease_ms)[0]
         match result:
@@ -78,13 +82,46 @@ class Delivery:
                 return Ending(what="refused")
             case Claimed():
                 answered_s = self._clock()
-                return self._carry_out(result, desk, asked_s=asked_s, zero_s=(asked_s + answered_s) / 2)
+                lease = Lease(self._engine, result.fence, lease_ms=result.lease_ms, asked_s=asked_s, clock=self._clock)
+                if result.crashes >= MOST_CRASHES:
+                    return self._give_up(result, lease, "the workers that had it died; their logs or their nodes' may say why")
+                return self._carry_out_or_count(result, desk, lease, zero_s=(asked_s + answered_s) / 2)
 
-    def _carry_out(self, claimed: Claimed, desk: Desk, *, asked_s: float, zero_s: float) -> Ending:
+    def _carry_out_or_count(self, claimed: Claimed, desk: Desk, lease: Lease, *, zero_s: float) -> Ending:
+        """A fault of our own would come again at every attempt: it is counted, so that the run ends. An outage isn't one."""
+        try:
+            return self._carry_out(claimed, desk, lease, zero_s=zero_s)
+        except LedgerUnavailableError:
+            self._cut_off.append(claimed.fence)
+            raise
+        except Exception as fault:
+            crashes, fence = claimed.crashes + 1, claimed.fence
+            log.exception("batch %d of %s: attempt %d failed, %d in a row", fence.batch, fence.simulation_id, fence.attempt, crashes)
+            if crashes >= MOST_CRASHES:
+                return self._give_up(claimed, lease, f"the last one with {type(fault).__name__}, see the worker's log")
+            claims.release(self._engine, [fence], retry_after_ms=after_crash_ms(crashes), crashed=True)
+            return Ending(what="crashed")
+
+    def _give_back_cut_off(self) -> None:
+        """Else their leases' end would count as a worker's death, and an outage is none."""
+        if self._cut_off:
+            claims.release(self._engine, self._cut_off)
+            self._cut_off.clear()
+
+    def _give_up(self, claimed: Claimed, lease: Lease, why: str) -> Ending:
+        """Its open records fail: else the run would never end."""
+        message = f"{MOST_CRASHES} attempts at this batch ended without an answer: {why}"
+        log.error("batch %d of %s is given up: %s", claimed.fence.batch, claimed.fence.simulation_id, message)
+        results = [
+            RecordResult(index=index, outcome=Outcome.FAILED, reason=Reason.WORKER_DIED, message=message) for index in _pending(claimed)
+        ]
+        self._finish(claimed, Finish(fence=claimed.fence, results=results), lease)
+        return Ending(what="given up")
+
+    def _carry_out(self, claimed: Claimed, desk: Desk, lease: Lease, *, zero_s: float) -> Ending:
         """`zero_s` is claimed_ms on our monotonic clock, give or take half of the claim's round trip."""
         if claimed.fence.attempt == 1:
             self._metrics.start_lateness.observe(max(0, claimed.claimed_ms - max(claimed.due_ms)) / 1000)
-        lease = Lease(self._engine, claimed.fence, lease_ms=claimed.lease_ms, asked_s=asked_s, clock=self._clock)
         run = claimed.run
         fates = desk.deliver(Marks(run.id, run.namespace, run.name), self._content(claimed), lease)
         results = _results(claimed, fates, lambda moment_s: claimed.claimed_ms + round((moment_s - zero_s) * 1000))
@@ -112,6 +149,7 @@ class Delivery:
             except LedgerUnavailableError as error:
                 if lease.left_s() < FINISH_AGAIN_SECONDS:
                     log.warning("batch %d of %s could not be finished: %s", finish.fence.batch, finish.fence.simulation_id, error)
+                    self._cut_off.append(finish.fence)
                     return Ending(what="unfinished")
                 self._pause(FINISH_AGAIN_SECONDS)
         if not finished:

@@ -27,6 +27,11 @@ def retry_after_ms(postponed: Sequence[Postponed], tries: int, dice: float) -> i
     return max(asked // 2, round(longest * (1 - dice / 2)))
 
 
+def after_crash_ms(crashes: int) -> int:
+    """After the `crashes`th attempt in a row that ended in a fault of the worker's own: 4 s, 16 s …"""
+    return min(LONGEST_MS, FIRST_MS << (2 * min(crashes, 10)))
+
+
 def hold_ms(reason: Reason, asked_ms: int, outages: int) -> int:
     """How long to leave a portal alone. HubSpot's word counts, but an outage that goes on is asked about less and less often."""
     if reason is not Reason.PORTAL_UNAVAILABLE:

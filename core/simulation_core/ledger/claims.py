@@ -88,7 +88,7 @@ FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
 RETURNING b.simulation_id, b.number, b.attempt
 """
 
-# Guarantees: a claim is given back once, by its holder, without counting as a crash.
+# Guarantees: a claim is given back once, by its holder; it counts as a crash only where the holder says so.
 RELEASE = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
@@ -99,7 +99,7 @@ WITH given AS MATERIALIZED (
     WHERE b.state = {CLAIMED} AND b.attempt = g.attempt
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
 )
-UPDATE batches b SET state = {PENDING}, lease_until = NULL,
+UPDATE batches b SET state = {PENDING}, lease_until = NULL, crashes = b.crashes + CASE WHEN :crashed THEN 1 ELSE 0 END,
        not_before = CASE WHEN :retry_after_ms > 0 THEN {after_ms("CAST(:retry_after_ms AS bigint)")} END
 FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
 RETURNING b.simulation_id, b.number, b.attempt
@@ -132,12 +132,15 @@ def renew(engine: Engine, fences: Sequence[Fence], lease_ms: int) -> list[bool]:
     return _told(fences, rows)
 
 
-def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0) -> list[bool]:
-    """Gives back what wasn't begun: PENDING again, claimable after `retry_after_ms`. False: the fence was lost."""
+def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0, crashed: bool = False) -> list[bool]:
+    """Gives back what wasn't begun: PENDING again, claimable after `retry_after_ms`. False: the fence was lost.
+
+    `crashed`: it was begun and its holder failed, which counts like a holder that died.
+    """
     if not fences:
         return []
     with transaction(engine) as connection:
-        rows = connection.execute(text(RELEASE), {**_columns(fences), "retry_after_ms": retry_after_ms}).all()
+        rows = connection.execute(text(RELEASE), {**_columns(fences), "retry_after_ms": retry_after_ms, "crashed": crashed}).all()
     return _told(fences, rows)
 
 

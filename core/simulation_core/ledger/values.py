@@ -98,7 +98,7 @@ class Claimed:
     due_ms: Sequence[int]
     outcomes: Sequence[Outcome]  # deliver only those PENDING
     tries: Sequence[int]  # retryable answers each record has had
-    crashes: int  # claims that were never finished nor given back
+    crashes: int  # claims in a row that were never finished nor given back, this one not included
     claimed_ms: int  # Postgres's clock in the claim
     lease_ms: int  # duration; counts, for the worker, from before the claim was sent
 
