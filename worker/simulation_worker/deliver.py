@@ -62,13 +62,16 @@ class Delivery:
         self._dice = dice
         self._cut_off: list[Fence] = []  # claims that an outage of Postgres kept from being ended
 
-    def deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
-        """Raises LedgerUnavailableError only before anything was begun (or claimed without our knowing: then the lease runs out)."""
-        ending = self._deliver(request, desk)
+    def deliver(self, request: ClaimRequest, desk: Desk, beat: Callable[[], None] = lambda: None) -> Ending:
+        """`beat` is called once the batch is claimed, and before each further step that may take long.
+
+        Raises LedgerUnavailableError only before anything was begun (or claimed without our knowing: then the lease runs out).
+        """
+        ending = self._deliver(request, desk, beat)
         self._metrics.jobs.labels(ending.what).inc()
         return ending
 
-    def _deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
+    def _deliver(self, request: ClaimRequest, desk: Desk, beat: Callable[[], None]) -> Ending:
         if not desk.make_ready():
             return Ending(what="portal held", again_after_ms=round(desk.held_for_s * 1000))
         self._give_back_cut_off()
@@ -82,7 +85,8 @@ class Delivery:
                 return Ending(what="refused")
             case Claimed():
                 answered_s = self._clock()
-                lease = Lease(self._engine, result.fence, lease_ms=result.lease_ms, asked_s=asked_s, clock=self._clock)
+                beat()
+                lease = Lease(self._engine, result.fence, lease_ms=result.lease_ms, asked_s=asked_s, clock=self._clock, beat=beat)
                 if result.crashes >= MOST_CRASHES:
                     return self._give_up(result, lease, "the workers that had it died; their logs or their nodes' may say why")
                 return self._carry_out_or_count(result, desk, lease, zero_s=(asked_s + answered_s) / 2)

@@ -11,13 +11,13 @@ import uuid
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationInfo, field_validator
-from simulation_core.queue.connection import connect
 from sqlalchemy import Engine
 
 from simulation_core import logging as simulation_logging
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger.engine import create_ledger_engine, schema_state
 from simulation_core.portals import Portal, PortalsFile
+from simulation_core.queue.connection import connect
 from simulation_core.serving import HealthServer
 from simulation_core.settings import ProcessSettings, exit_on_bad_settings, load
 from simulation_worker.deliver import Delivery
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 PROCESS = "simulation-worker"
 SCHEMES = {"database_url": ("postgresql://", "postgres://"), "redis_url": ("redis://", "rediss://")}
-STUCK_SECONDS = 600.0  # longer than any batch takes: each call has a deadline, and renewals end
+STUCK_SECONDS = 120.0  # twice a lease: the worker beats before each call to HubSpot, and no wait between two calls outlasts the claim
 
 
 class WorkerSettings(ProcessSettings):

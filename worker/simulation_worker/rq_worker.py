@@ -100,7 +100,7 @@ class BatchWorker(SimpleWorker):
         self._heartbeat_due_s = 0.0
         self._maintenance_due_s = 0.0
         self._rq: Any = self  # RQ's methods that have no types
-        self.beaten_s = time.monotonic()  # when the loop last turned: liveness
+        self.beaten_s = time.monotonic()  # when the loop last turned, or the job under way last began a call: liveness
 
     @property
     def connection_timeout(self) -> int:
@@ -210,7 +210,10 @@ class BatchWorker(SimpleWorker):
         desk = self._desk_of(queue)
         if desk is None:
             return Ending(what="portal gone", again_after_ms=LEDGER_AGAIN_MS)
-        return self._delivery.deliver(parse_job_id(job.id), desk)
+        return self._delivery.deliver(parse_job_id(job.id), desk, self._beat)
+
+    def _beat(self) -> None:
+        self.beaten_s = time.monotonic()
 
     def _desk_of(self, queue: Queue) -> Desk | None:
         return next((desk for desk in self._desks.all() if queue_name(Kind.DELIVER, desk.portal.name) == queue.name), None)
