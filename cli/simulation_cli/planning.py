@@ -8,7 +8,7 @@ from typing import Any
 from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.plan import Plan, make_plan
-from simulation_core.plan.feasibility import Feasibility, feasible
+from simulation_core.plan.feasibility import Feasibility, Load, feasible
 from simulation_core.portals import ANY_NAMESPACE, Portal
 from simulation_core.spec import Spec
 
@@ -53,6 +53,7 @@ class Preview:
                 f"from {iso_ms(self.start_ms)} to {iso_ms(self.end_ms)}, at most {self.plan.peak_per_minute} a minute",
                 f"|{_bars(self.plan.histogram)}|",
                 f"{'feasible' if self.feasibility.holds else 'NOT feasible'}: {self.feasibility.message}",
+                "(the portal's limits are those of --calls-per-10s and --calls-per-day; no cluster was asked)",
             ]
         )
 
@@ -67,12 +68,19 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int) -> Preview:
     portal = Portal(
         name=spec.portal, calls_per_ten_seconds=limits.ten_seconds, calls_per_day=limits.day, allowed_namespaces=(ANY_NAMESPACE,)
     )
+    load = Load(
+        scenario=spec.scenario.value,
+        records=spec.total_records,
+        window_ms=window_ms,
+        tolerance_ms=spec.tolerance_milliseconds,
+        peak_per_minute=plan.peak_per_minute,
+    )
     return Preview(
         spec=spec,
         plan=plan,
         start_ms=start_ms,
         end_ms=start_ms + window_ms,
-        feasibility=feasible(spec.scenario.value, spec.total_records, plan.peak_per_minute, portal),
+        feasibility=feasible(load, portal),
     )
 
 

@@ -20,7 +20,8 @@ UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
 START_MS = 1_796_112_000_000  # 2026-12-01T08:00:00Z
 NOW_MS = START_MS + 30_000
 RUN = Run(
-    id=UID, namespace="team", name="launch", user_id=UID, status=Status.RUNNING, run_state=RunState.RUNNING, spec={}, scenario="B2B",
+    id=UID, namespace="team", name="launch", user_id=UID, status=Status.RUNNING, run_state=RunState.RUNNING,
+    spec={"toleranceMilliseconds": 1000}, scenario="B2B",
     portal="default", seed=1, plan_version=1, total_records=200, records_processed=85, records_failed=0, records_skipped=0,
     accepted_ms=START_MS, start_ms=START_MS, end_ms=START_MS + 60_000, shift_ms=0, reason=None, message=None, finished_ms=None,
     deleted_ms=None,
@@ -178,7 +179,7 @@ def test_a_plan_beyond_the_portals_limits_is_not_feasible() -> None:
     narrow = Portal(name="default", allowed_namespaces=("*",), calls_per_ten_seconds=2)
     shown = build(replace(VIEW, portal=narrow))
     assert find(shown, "Feasible")["reason"] == "ExceedsLimits"
-    assert "at least 3 calls" in find(shown, "Feasible")["message"]
+    assert "up to 30 calls" in find(shown, "Feasible")["message"]
 
 
 def test_the_expected_end_of_a_late_run_does_not_change_with_every_look() -> None:
