@@ -43,6 +43,7 @@ from simulation_operator.resource import GROUP, PLURAL, Key
 from simulation_operator.resync import Resync
 from simulation_operator.roster import Roster
 from simulation_operator.scheduler.dispatcher import Dispatcher
+from simulation_operator.setbacks import Setbacks
 from simulation_operator.settings import OperatorSettings
 from simulation_operator.status_writer import StatusWriter
 from simulation_operator.threads import Threads
@@ -134,7 +135,8 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     api = Api(connection, limiter, metrics)
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
     dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
-    planner = Planner(engine=engine, threads=threads, queue=queue, dispatch=dispatcher.tick)
+    setbacks = Setbacks(roster)
+    planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, dispatch=dispatcher.tick)
     resync = Resync(
         api=api,
         engine=engine,
@@ -161,6 +163,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             applier=Applier(engine=engine, threads=threads, api=api, planner=planner, roster=roster, queue=queue, settings=settings),
             leadership=leadership,
             metrics=metrics,
+            setbacks=setbacks,
         ),
         planner=planner,
         progress=ProgressLoop(

@@ -18,6 +18,7 @@ from simulation_core.reasons import Reason
 from simulation_core.spec import parse_spec
 from simulation_operator.keys import KeyQueue
 from simulation_operator.resource import Key
+from simulation_operator.setbacks import Setbacks
 from simulation_operator.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -29,10 +30,13 @@ LARGE_RECORDS = 1_000_000
 class Planner:
     """A few plans at a time. A plan that was interrupted is made again, bit for bit the same, and stored from the watermark on."""
 
-    def __init__(self, *, engine: Engine, threads: Threads, queue: KeyQueue[Key], dispatch: Callable[[], object]) -> None:
+    def __init__(
+        self, *, engine: Engine, threads: Threads, queue: KeyQueue[Key], setbacks: Setbacks, dispatch: Callable[[], object]
+    ) -> None:
         self._engine = engine
         self._threads = threads
         self._queue = queue
+        self._setbacks = setbacks
         self._dispatch = dispatch  # one tick of the dispatcher, so that records due within seconds are offered at once
         self._one_dispatch = asyncio.Lock()
         self._dispatch_waits = False
@@ -57,6 +61,7 @@ class Planner:
         try:
             async with self._place(run), self._room:
                 await self._threads.plan(self._store, run)
+            self._setbacks.clear(key)
             self._queue.forget(key)
             self._queue.add(key)
             await self._offer()
@@ -67,6 +72,7 @@ class Planner:
             log.warning("%s is planned; the scheduler will offer its batches: %s", key, error)
         except Exception:
             log.exception("planning %s failed", key)
+            self._setbacks.add(key)
             self._queue.retry(key)
 
     def _place(self, run: Run) -> AbstractAsyncContextManager[object]:

@@ -26,7 +26,8 @@ from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
-from simulation_operator.roster import Entry, Roster
+from simulation_operator.roster import Entry, Roster, Verdict
+from simulation_operator.setbacks import INTERNAL_ERROR, SHOWN_FROM
 from simulation_operator.status import PHASES, Problem, View, build, while_database_is_away
 from simulation_operator.status_writer import StatusWriter
 from simulation_operator.threads import Threads
@@ -115,7 +116,7 @@ class ProgressLoop:
     def _status(self, entry: Entry, facts: Facts) -> dict[str, Any] | None:
         """None: nothing new is known of it."""
         progress = facts.progress.get(entry.key.uid)
-        if progress is None and entry.verdict is None:
+        if progress is None and self._verdict(entry) is None:
             return None
         return build(self._view(entry, progress, facts))
 
@@ -128,11 +129,21 @@ class ProgressLoop:
             now_ms=now_ms(),
             before=entry.written,
             progress=progress,
-            verdict=entry.verdict,
-            problems=self._problems(name, facts),
+            verdict=self._verdict(entry),
+            problems=[*self._internal(entry), *self._problems(name, facts)],
             portal=self.portals.current.get(name),
             account={} if account is None else {"accountId": account.account_id, "accountType": account.account_type},
         )
+
+    @staticmethod
+    def _internal(entry: Entry) -> list[Problem]:
+        return [INTERNAL_ERROR] if entry.setbacks >= SHOWN_FROM else []
+
+    def _verdict(self, entry: Entry) -> Verdict | None:
+        """Of what is finished nothing but the end is said."""
+        if entry.verdict is None and not entry.finished and self._internal(entry):
+            return Verdict(reason=INTERNAL_ERROR.reason, message=INTERNAL_ERROR.message, final=False)
+        return entry.verdict
 
     def _problems(self, portal: str, facts: Facts) -> list[Problem]:
         """What concerns a run of this portal; what an administrator must act on comes first."""

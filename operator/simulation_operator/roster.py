@@ -24,6 +24,7 @@ class Verdict:
 class Entry:
     simulation: Simulation
     verdict: Verdict | None = None
+    setbacks: int = 0  # unexpected failures in a row
     observed_generation: int = 0  # what the last complete reconcile looked at
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
     version: int = 0  # the object's, when it had that status

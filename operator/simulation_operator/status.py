@@ -142,7 +142,8 @@ def _conditions(view: View, progress: Progress, blocking: Problem | None) -> lis
     if progress.planned and view.portal is not None:
         verdict = feasible(_load(progress), view.portal)
         conditions.append(Condition("Feasible", verdict.holds, verdict.reason, verdict.message))
-    waits = blocking is not None and moving
+    # What fails when it should be resumed or suspended must be seen as well.
+    waits = blocking is not None and (moving or (blocking.reason is Reason.INTERNAL_ERROR and not run.status.terminal))
     return [
         *conditions,
         Condition("Progressing", False, blocking.reason, blocking.message)
@@ -189,7 +190,8 @@ def _but(run: Run) -> str:
 
 
 def _message(view: View, progress: Progress, blocking: Problem | None) -> str:
-    if blocking is not None and not progress.run.status.terminal and progress.run.run_state is RunState.RUNNING:
+    concerned = progress.run.run_state is RunState.RUNNING or (blocking is not None and blocking.reason is Reason.INTERNAL_ERROR)
+    if blocking is not None and not progress.run.status.terminal and concerned:
         return blocking.message
     sentence = _standing(progress)[1]
     return sentence if progress.run.status.terminal else _with_warnings(sentence, view)

@@ -15,6 +15,7 @@ from simulation_operator.lifecycle.decide import Plan, Wait, decide
 from simulation_operator.lifecycle.observe import Observer
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
+from simulation_operator.setbacks import Setbacks
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +29,23 @@ class Lifecycle:
     applier: Applier
     leadership: Leadership
     metrics: Metrics
+    setbacks: Setbacks
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as workers:
             for number in range(WORKERS):
                 workers.create_task(self._work(), name=f"reconcile {number}")
+
+    async def attempt(self, key: Key) -> None:
+        """A reconcile whose failure is counted and tried again; raises nothing."""
+        try:
+            await self.reconcile(key)
+        except (LedgerUnavailableError, ApiError) as error:
+            self._again(key, error)
+        except Exception as error:
+            log.exception("reconciling %s failed", key)
+            self.setbacks.add(key)
+            self._again(key, error)
 
     async def reconcile(self, key: Key) -> None:
         seen = await self.observer.observe(key)
@@ -40,6 +53,8 @@ class Lifecycle:
         log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)
         self.metrics.reconciles.labels(type(decision.action).__name__).inc()
         await self.applier.apply(seen, decision)
+        if not isinstance(decision.action, Plan):
+            self.setbacks.clear(key)
         if not isinstance(decision.action, Wait | Plan):  # a plan is only begun by then; the planner says how it went
             self.queue.forget(key)
 
@@ -49,12 +64,7 @@ class Lifecycle:
             try:
                 await self.leadership.wait()
                 self.metrics.queue_depth.set(len(self.queue))
-                await self.reconcile(key)
-            except (LedgerUnavailableError, ApiError) as error:
-                self._again(key, error)
-            except Exception as error:
-                log.exception("reconciling %s failed", key)
-                self._again(key, error)
+                await self.attempt(key)
             finally:
                 self.queue.done(key)
 

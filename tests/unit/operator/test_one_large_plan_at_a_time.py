@@ -14,6 +14,8 @@ import pytest
 from simulation_operator.keys import KeyQueue
 from simulation_operator.planning import LARGE_RECORDS, Planner
 from simulation_operator.resource import Key
+from simulation_operator.roster import Roster
+from simulation_operator.setbacks import Setbacks
 from simulation_operator.threads import Threads
 
 
@@ -33,7 +35,7 @@ async def test_large_plans_take_turns_and_small_ones_pass(monkeypatch: pytest.Mo
         goes_on.wait(10)
         large_now.pop()
 
-    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), dispatch=lambda: None)
+    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), dispatch=lambda: None)
     monkeypatch.setattr(planner, "_store", store)
     for records in (LARGE_RECORDS, 10 * LARGE_RECORDS, LARGE_RECORDS, 5):
         key = Key("team", "launch", uuid4())

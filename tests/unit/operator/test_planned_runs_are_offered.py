@@ -15,6 +15,8 @@ import pytest
 from simulation_operator.keys import KeyQueue
 from simulation_operator.planning import Planner
 from simulation_operator.resource import Key
+from simulation_operator.roster import Roster
+from simulation_operator.setbacks import Setbacks
 from simulation_operator.threads import Threads
 
 
@@ -26,7 +28,7 @@ def threads() -> Any:
 
 
 def planner_with(threads: Threads, dispatch: Any, monkeypatch: pytest.MonkeyPatch) -> Planner:
-    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), dispatch=dispatch)
+    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), dispatch=dispatch)
     monkeypatch.setattr(planner, "_store", lambda run: None)
     return planner
 

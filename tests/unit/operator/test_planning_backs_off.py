@@ -20,6 +20,8 @@ from simulation_operator.lifecycle.reconcile import Lifecycle
 from simulation_operator.metrics import Metrics
 from simulation_operator.planning import Planner
 from simulation_operator.resource import Key
+from simulation_operator.roster import Roster
+from simulation_operator.setbacks import Setbacks
 from simulation_operator.threads import Threads
 
 KEY = Key("team", "launch", uuid4())
@@ -40,7 +42,7 @@ class Delays(KeyQueue[Key]):
 
 async def plan_again_and_again(monkeypatch: Any, store: Mock, times: int) -> list[float]:
     run, queue, threads = SimpleNamespace(id=KEY.uid, total_records=1), Delays(), Threads()
-    planner = Planner(engine=Mock(), threads=threads, queue=queue, dispatch=lambda: None)
+    planner = Planner(engine=Mock(), threads=threads, queue=queue, setbacks=Setbacks(Roster()), dispatch=lambda: None)
     monkeypatch.setattr(planner, "_store", store)
     monkeypatch.setattr(reconcile, "decide", lambda _: Decision(Plan(run), Reason.PLANNING, ""))
 
@@ -55,6 +57,7 @@ async def plan_again_and_again(monkeypatch: Any, store: Mock, times: int) -> lis
         applier=SimpleNamespace(apply=apply),
         leadership=Mock(),
         metrics=Metrics(CollectorRegistry()),
+        setbacks=Setbacks(Roster()),
     )
     for _ in range(times):
         await lifecycle.reconcile(KEY)

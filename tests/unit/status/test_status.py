@@ -14,6 +14,7 @@ from simulation_core.reasons import Reason
 from simulation_operator.conditions import find
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Verdict
+from simulation_operator.setbacks import INTERNAL_ERROR
 from simulation_operator.status import Problem, View, build, waits_for, while_database_is_away
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
@@ -185,3 +186,10 @@ def test_a_plan_beyond_the_portals_limits_is_not_feasible() -> None:
 def test_the_expected_end_of_a_late_run_does_not_change_with_every_look() -> None:
     late = replace(view(), now_ms=START_MS + 61_000)
     assert build(late)["estimatedCompletionTime"] == build(replace(late, now_ms=START_MS + 90_000))["estimatedCompletionTime"]
+
+
+@pytest.mark.parametrize("run_state", [RunState.RUNNING, RunState.SUSPENDED])
+def test_an_internal_error_is_shown_on_a_suspended_run_too(run_state: RunState) -> None:
+    status = build(view(run_state=run_state, problems=(INTERNAL_ERROR,)))
+    assert find(status, "Progressing")["reason"] == "InternalError"
+    assert status["message"] == INTERNAL_ERROR.message
