@@ -31,7 +31,7 @@ demo: setup ## the whole thing once, live: sandbox, chart, a Simulation, and the
 up: setup ## the sandbox left running (HUBSPOT_URL=… HUBSPOT_TOKEN=… for another HubSpot); then `source .sandbox/env`
 	@$(BIN)/simulation-sandbox up
 
-down: .venv/installed ## stops the sandbox; its data stays
+down: .venv/installed ## stops the sandbox; Simulations and ledger stay, the emulator forgets its CRM
 	@$(BIN)/simulation-sandbox down
 
 test: setup ## unit, integration and e2e tests, and how long each part took

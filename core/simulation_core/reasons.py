@@ -33,7 +33,10 @@ class Reason(enum.StrEnum):
     # why a run can't start
     WINDOW_PASSED = "WindowPassed", "The window was already over when the Simulation was or could have been accepted."
     SPEC_INVALID = "SpecInvalid", "The spec can't be carried out; the message names the field and the remedy."
-    USER_UNKNOWN = "UserUnknown", "spec.userId is not in the installation's users table."
+    USER_UNKNOWN = (
+        "UserUnknown",
+        "spec.userId is not in the users table the installation brought; in a table of ours an unknown user is added.",
+    )
     # what a run waits for
     PORTAL_UNKNOWN = "PortalUnknown", "spec.portal is not among the portals the administrator configured."
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed", "The portal doesn't allow Simulations from this namespace."

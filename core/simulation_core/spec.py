@@ -330,7 +330,8 @@ def _field_with_nul(path: str, value: object) -> str | None:
 
 
 def _spec_error(error: ValidationError) -> SpecError:
-    first = error.errors(include_url=False)[0]
+    # A misspelt name comes first: it explains the required one that is missing.
+    first = min(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
     field = ".".join(("spec", *(str(step) for step in first["loc"])))
     match first["type"]:
         case "missing":

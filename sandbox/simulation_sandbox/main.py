@@ -53,9 +53,12 @@ def up(
 ) -> None:
     """Starts the sandbox, or what of it isn't running, and installs the chart in it."""
     layout = Layout(folder.resolve())
+    if hubspot_url and not hubspot_url.startswith(("http://", "https://")):
+        raise SandboxError(f"HUBSPOT_URL {hubspot_url!r} must begin with http:// or https://; leave it out for the emulator")
     cluster.up(layout, report, hubspot_url=hubspot_url or None)
     install(layout, Installation(hubspot_url=hubspot_url or layout.hubspot_url, token=hubspot_token or DUMMY_TOKEN), report)
-    report(f"up: source {layout.env}")
+    report(f"up; the CRM is at {hubspot_url or layout.hubspot_url}/")
+    report(f"next: source {layout.env} && kubectl apply -f examples/quickstart.yaml && kubectl get simulations --watch")
 
 
 @app.command()
@@ -99,7 +102,7 @@ def hubspot(
     """Serves the HubSpot emulator alone, until interrupted."""
     from simulation_sandbox.hubspot.server import serve  # noqa: PLC0415 - only this command needs it
 
-    serve(host, port)
+    serve(host, port, report=report)
 
 
 @app.command()

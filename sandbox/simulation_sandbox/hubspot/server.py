@@ -13,6 +13,7 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from simulation_sandbox.errors import SandboxError
 from simulation_sandbox.hubspot.app import create_app
 from simulation_sandbox.hubspot.connection import CuttableProtocol
 from simulation_sandbox.hubspot.gate import World
@@ -38,10 +39,16 @@ def _server(app: ASGIApp) -> uvicorn.Server:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """SandboxError where the address can't be had."""
     # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it each answer waits 40 ms for an ACK
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or "a port is a number from 0 to 65535"
+        raise SandboxError(f"the emulator can't listen on {host}:{port}: {reason}; choose another with --port") from None
     listener.listen(512)
     return listener
 
@@ -105,9 +112,11 @@ class EmulatorServer:
         self.stop()
 
 
-def serve(host: str, port: int, limits: Limits | None = None) -> None:
-    """Until SIGTERM or SIGINT, then ends in good order: calls under way are answered."""
+def serve(host: str, port: int, limits: Limits | None = None, *, report: Callable[[str], None] = lambda _: None) -> None:
+    """Tells its address, then serves until SIGTERM or SIGINT, then ends in good order: calls under way are answered."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal once more after its own shutdown; without this the process would end as killed
         signal.signal(number, lambda *_: None)
-    _server(create_app(limits)).run([_listen(host, port)])
+    listener = _listen(host, port)
+    report(f"a HubSpot for tests at http://{host}:{listener.getsockname()[1]}/ (any token will do; the page shows what it holds)")
+    _server(create_app(limits)).run([listener])

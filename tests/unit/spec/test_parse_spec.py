@@ -107,3 +107,9 @@ def test_a_text_with_a_nul_is_refused_with_its_path() -> None:
         spec_with(content={"theme": "wind\x00energy"})
     with pytest.raises(SpecError, match=r"^spec\.records\.ownerIds\.1: holds a NUL"):
         spec_with(records={"ownerIds": ["1", "2\x00"]})
+
+
+def test_a_misspelt_name_is_told_before_the_required_one_it_hides() -> None:
+    with pytest.raises(SpecError) as refused:
+        parse_spec({"scenario": "B2C", "totalRecord": 5, "durationSeconds": 60, "distribution": {"method": "Linear"}})
+    assert refused.value.field == "spec.totalRecord"
