@@ -191,6 +191,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             engine=engine,
             threads=threads,
             leadership=leadership,
+            portals=portals,
             settings=settings,
             metrics=metrics,
             deployment=settings.worker_deployment,

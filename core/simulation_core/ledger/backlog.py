@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Engine, text
 
 from simulation_core.ledger.engine import transaction
@@ -14,7 +16,8 @@ from simulation_core.ledger.values import Backlog
 BACKLOG = f"""
 WITH live AS MATERIALIZED (
     SELECT s.id, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms
-    FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id WHERE {CLAIMABLE_RUN}
+    FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
+    WHERE {CLAIMABLE_RUN} AND s.portal = ANY(:portals)
 )
 SELECT coalesce(sum(counted.due), 0)::bigint AS due, coalesce(sum(counted.claimed), 0)::bigint AS claimed,
        coalesce(sum(counted.soon), 0)::bigint AS due_within_lead
@@ -30,8 +33,11 @@ FROM live CROSS JOIN LATERAL (
 """
 
 
-def backlog(engine: Engine, *, lead_ms: int) -> Backlog:
-    """Batches over all runs that are on: due and not DONE (claimed ones included), claimed, and falling due within `lead_ms`."""
+def backlog(engine: Engine, *, portals: Sequence[str], lead_ms: int) -> Backlog:
+    """Batches over all runs that are on: due and not DONE (claimed ones included), claimed, and falling due within `lead_ms`.
+
+    Only of runs on one of `portals`: no worker serves another, and more workers wouldn't help.
+    """
     with transaction(engine) as connection:
-        row = connection.execute(text(BACKLOG), {"lead_ms": lead_ms}).mappings().one()
+        row = connection.execute(text(BACKLOG), {"lead_ms": lead_ms, "portals": list(portals)}).mappings().one()
     return Backlog(due=row["due"], claimed=row["claimed"], due_within_lead=row["due_within_lead"])

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger.backlog import backlog
+from simulation_core.portals import PortalsFile
 from simulation_operator.api import Api, ApiError
 from simulation_operator.autoscale.decide import Decision, Demand, Observation, decide, wanted_replicas
 from simulation_operator.leadership import Leadership
@@ -30,6 +31,7 @@ class Autoscaler:
     engine: Engine
     threads: Threads
     leadership: Leadership
+    portals: PortalsFile
     settings: OperatorSettings
     metrics: Metrics
     deployment: str
@@ -79,7 +81,8 @@ class Autoscaler:
 
     async def _demand(self) -> Demand | None:
         try:
-            found = await self.threads.ledger(backlog, self.engine, lead_ms=self.settings.worker_lead_seconds * 1000)
+            lead_ms = self.settings.worker_lead_seconds * 1000
+            found = await self.threads.ledger(backlog, self.engine, portals=list(self.portals.current), lead_ms=lead_ms)
         except LedgerUnavailableError:
             return None
         return Demand(due=found.due, due_within_lead=found.due_within_lead)

@@ -69,7 +69,7 @@ def test_stopped_runs_are_offered_nowhere(engine, make_run):
     assert dispatch.overdue(engine, "default", limit=5) == []
     assert dispatch.upcoming(engine, horizon_ms=10**9, limit=5) == []
     assert dispatch.portals_with_work(engine) == []
-    assert backlog.backlog(engine, lead_ms=10**9) == Backlog(due=0, claimed=0, due_within_lead=0)
+    assert backlog.backlog(engine, portals=["default"], lead_ms=10**9) == Backlog(due=0, claimed=0, due_within_lead=0)
 
 
 def test_every_offer_can_be_claimed(engine, make_run):
@@ -85,8 +85,16 @@ def test_the_backlog_counts_what_wants_a_worker(engine, make_run):
     run = make_run().started_ms_ago(1000).due_at(0, 1, 2, 30_000, 5_000_000).published()
     run.claimed(0)
     claims.release(engine, [run.claimed(1).fence], retry_after_ms=20_000)
-    assert backlog.backlog(engine, lead_ms=60_000) == Backlog(due=2, claimed=1, due_within_lead=2)
-    assert backlog.backlog(engine, lead_ms=1000) == Backlog(due=2, claimed=1, due_within_lead=0)
+    assert backlog.backlog(engine, portals=["default"], lead_ms=60_000) == Backlog(due=2, claimed=1, due_within_lead=2)
+    assert backlog.backlog(engine, portals=["default"], lead_ms=1000) == Backlog(due=2, claimed=1, due_within_lead=0)
+
+
+def test_the_backlog_leaves_out_runs_whose_portal_is_not_configured(engine, make_run):
+    make_run().spec(portal="east").due_at(0, 1).published()
+    make_run().spec(portal="west").due_at(0).published()
+    assert backlog.backlog(engine, portals=["east", "unused"], lead_ms=1000).due == 2
+    assert backlog.backlog(engine, portals=["east", "west"], lead_ms=1000).due == 3
+    assert backlog.backlog(engine, portals=[], lead_ms=1000) == Backlog(due=0, claimed=0, due_within_lead=0)
 
 
 def test_offers_are_found_by_index_not_by_reading_every_batch(engine, make_run):
