@@ -85,7 +85,9 @@ def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
     assert (batch["state"], batch["tries"]) == (PENDING, [0, 0, 0, 0])
     assert 6_000 < batch["wait_ms"] <= 7_000
     assert 6 < desk.held_for_s <= 7
-    assert portals.problems(engine)["default"].reason is Reason.PORTAL_THROTTLED
+    problem = portals.problems(engine)["default"]
+    assert problem.reason is Reason.PORTAL_THROTTLED
+    assert problem.message.startswith(Reason.PORTAL_THROTTLED.meaning + " HubSpot says: ")
     ledger.expire(run)
     delivery.deliver(request_for(run, attempt=2), desk)
     assert ledger.run(run).status is Status.COMPLETED
@@ -161,7 +163,9 @@ def test_a_token_refused_in_the_middle_gives_the_batch_back(
     delivery.deliver(request_for(run), desk)
     assert ledger.batch(run)["state"] == PENDING
     assert ledger.run(run).records_failed == 0
-    assert portals.problems(engine)["default"].reason is Reason.CREDENTIAL_REJECTED
+    problem = portals.problems(engine)["default"]
+    assert problem.reason is Reason.CREDENTIAL_REJECTED
+    assert "replace it in its Secret. HubSpot says: " in problem.message
     ledger.expire(run)
     delivery.deliver(request_for(run, attempt=2), desk)
     assert ledger.run(run).status is Status.COMPLETED
@@ -263,7 +267,9 @@ def test_hubspot_gone_and_back(
     desk = make_desk()
     hubspot.stop()
     assert delivery.deliver(request_for(run), desk).what == "portal held"
-    assert portals.problems(engine)["default"].reason is Reason.PORTAL_UNAVAILABLE
+    problem = portals.problems(engine)["default"]
+    assert problem.reason is Reason.PORTAL_UNAVAILABLE
+    assert "deliveries are repeated. No complete answer came: " in problem.message
     hubspot.start()
     assert delivery.deliver(request_for(run), desk).what == "finished"
     assert ledger.run(run).status is Status.COMPLETED

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulation_core.reasons import Reason
+
 NO_ANSWER = 0
 
 
@@ -43,6 +45,12 @@ class Answer:
     @property
     def errors(self) -> list[Mapping[str, Any]]:
         return [each for each in self.body.get("errors") or () if isinstance(each, Mapping)]
+
+
+def explained(reason: Reason, answer: Answer) -> str:
+    """What an answer means and what to do, for people who don't know HubSpot's words by heart; then those words, for those who do."""
+    words = answer.message.rstrip()
+    return f"{reason.meaning} {'No complete answer came' if answer.status == NO_ANSWER else 'HubSpot says'}: {words}"
 
 
 def parse_body(text: str | None) -> Mapping[str, Any]:

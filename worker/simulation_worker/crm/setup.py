@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_worker.crm import paths
-from simulation_worker.crm.answers import Answer
+from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.judge import STOP_MS, Ruling, judge
@@ -111,5 +111,5 @@ def _require(answer: Answer, portal: Portal, purpose: str) -> None:
         message = f"portal {portal.name}: HubSpot refused the token ({answer.status}): replace it in the portal's Secret"
     else:
         reason = Reason.PORTAL_UNAVAILABLE if reason is Reason.RECORD_REJECTED else reason
-        message = f"portal {portal.name}: could not {purpose.partition(':')[0]}: {answer.message}"
+        message = f"portal {portal.name}: could not {purpose.partition(':')[0]}. {explained(reason, answer)}"
     raise PortalHeldError(reason, message, verdict.wait_ms or STOP_MS)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from simulation_core.reasons import Reason
 from simulation_worker.crm import paths
-from simulation_worker.crm.answers import Answer
+from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
@@ -86,7 +86,7 @@ class BatchWriter:
                 return self._settle(items, answer, send, read)
             case Ruling.STOP:
                 assert verdict.reason is not None
-                raise PortalHeldError(verdict.reason, answer.message, verdict.wait_ms)
+                raise PortalHeldError(verdict.reason, _short(explained(verdict.reason, answer)), verdict.wait_ms)
             case Ruling.LATER:
                 return self._postpone(items, answer, verdict)
             case Ruling.AGAIN if again:
@@ -130,7 +130,7 @@ class BatchWriter:
         assert verdict.reason is not None
         fate = Postponed(
             reason=verdict.reason,
-            message=_short(answer.message),
+            message=_short(answer.message if verdict.counts_as_try else explained(verdict.reason, answer)),
             wait_ms=verdict.wait_ms,
             counts_as_try=verdict.counts_as_try,
             correlation_id=answer.correlation_id,
