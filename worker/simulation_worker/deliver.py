@@ -7,15 +7,16 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import claims, finishes
-from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Fence, Finish, Outcome, RecordResult, Refused
+from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Fence, Finish, Outcome, RecordResult, Refused, Run
 from simulation_core.reasons import Reason
 from simulation_core.spec import Content, Records, Scenario
-from simulation_worker.content.faker_source import FakerSource
+from simulation_worker.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
 from simulation_worker.content.keys import Identity
 from simulation_worker.content.values import Record
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
@@ -60,6 +61,7 @@ class Delivery:
         self._clock = clock
         self._pause = pause
         self._dice = dice
+        self._warned_of: set[UUID] = set()  # runs whose locale is unknown: few, each told once
         self._cut_off: list[Fence] = []  # claims that an outage of Postgres kept from being ended
 
     def deliver(self, request: ClaimRequest, desk: Desk, beat: Callable[[], None] = lambda: None) -> Ending:
@@ -136,13 +138,26 @@ class Delivery:
     def _content(self, claimed: Claimed) -> list[Record]:
         """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
         run = claimed.run
+        locale = Content.model_validate(run.spec.get("content", {})).locale
+        self._warn_once_of(run, locale)
         source = FakerSource(
             seed=run.seed,
             scenario=Scenario(run.scenario),
             contacts=Records.model_validate(run.spec.get("records", {})).contacts_per_company,
-            locale=Content.model_validate(run.spec.get("content", {})).locale,
+            locale=locale,
         )
         return [source.record(Identity(run.id, claimed.first_record + index)) for index in _pending(claimed)]
+
+    def _warn_once_of(self, run: Run, locale: str) -> None:
+        if not knows(locale) and run.id not in self._warned_of:
+            self._warned_of.add(run.id)
+            log.warning(
+                "Simulation %s/%s: spec.content.locale: %s is not a locale Faker knows, so its records are made with %s",
+                run.namespace,
+                run.name,
+                locale,
+                FALLBACK_LOCALE,
+            )
 
     def _finish(self, claimed: Claimed, finish: Finish, lease: Lease) -> Ending:
         """Patient while the claim lasts: after it, the batch is delivered again, and HubSpot's upserts find what is there."""

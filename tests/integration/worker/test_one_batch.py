@@ -281,3 +281,15 @@ def test_lateness_is_measured(ledger: Any, make_desk: Any, delivery: Delivery, r
     samples = {s.name: s.value for m in (metrics.lateness, metrics.start_lateness) for f in m.collect() for s in f.samples if not s.labels}
     assert samples["simulation_worker_record_lateness_seconds_count"] == 3
     assert 2 <= samples["simulation_worker_job_start_lateness_seconds_sum"] < 4
+
+
+def test_an_unknown_locale_is_told_once_a_run(
+    ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = make_desk()
+    for run in [ledger.publish(records=2, batch_size=1, content={"locale": "xx_XX"}) for _ in range(2)]:
+        for batch in (0, 1):
+            assert delivery.deliver(request_for(run, batch=batch), desk).what == "finished"
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 2
+    assert all("spec.content.locale: xx_XX" in each and "en_US" in each for each in told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import re
 import threading
@@ -19,8 +18,6 @@ from simulation_core.spec import Range, Scenario
 from simulation_worker.content.keys import COMPANY, Identity, contact_role
 from simulation_worker.content.trades import TRADES, Trade
 from simulation_worker.content.values import Company, Contact, Record
-
-log = logging.getLogger(__name__)
 
 RESERVED_DOMAIN = "example"  # RFC 2606: nobody's, now and always
 CONSUMER_DOMAIN = "mail.example"
@@ -67,13 +64,15 @@ class Generator(Protocol):
     def city(self) -> str: ...
 
 
+def knows(locale: str) -> bool:
+    """False: its records are made with FALLBACK_LOCALE, which somebody should be told."""
+    return locale in AVAILABLE_LOCALES
+
+
 def _generator(locale: str) -> Generator:
     loaded: dict[str, Generator] = _LOADED.__dict__.setdefault("generators", {})
     if locale not in loaded:
-        known = locale if locale in AVAILABLE_LOCALES else FALLBACK_LOCALE
-        if known != locale:
-            log.warning("content.locale %s is not one Faker knows: using %s", locale, known)
-        loaded[locale] = cast(Generator, Factory.create(known))
+        loaded[locale] = cast(Generator, Factory.create(locale if knows(locale) else FALLBACK_LOCALE))
     return loaded[locale]
 
 
