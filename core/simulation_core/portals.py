@@ -126,7 +126,7 @@ class PortalsFile:
                 self._portals = self._parse_once(text)
                 self._text = text
                 log.info("portals reloaded: %s", ", ".join(self._portals) or "none")
-            self.problem = None
+            self._say_it_is_fine()
         except PortalsError as error:
             self._say_once(str(error))
         return self._portals
@@ -145,6 +145,11 @@ class PortalsFile:
         if problem != self.problem:
             log.error("keeping the old portals: %s", problem)
         self.problem = problem
+
+    def _say_it_is_fine(self) -> None:
+        if self.problem is not None:
+            log.info("the portals file is fine again")
+        self.problem = None
 
     def _read(self) -> str:
         try:

@@ -65,6 +65,19 @@ def test_a_broken_reload_keeps_the_old_portals_and_says_so(tmp_path: Path, caplo
     assert portals.problem is None
 
 
+def test_a_broken_file_put_back_as_it_was_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    path = tmp_path / "portals.yaml"
+    path.write_text(ONE)
+    portals = PortalsFile(path)
+    path.write_text("- {name: broken}")
+    assert list(portals.current) == ["default"]
+    path.write_text(ONE)
+    assert [list(portals.current) for _ in range(3)] == [["default"]] * 3
+    assert portals.problem is None
+    assert caplog.messages.count("the portals file is fine again") == 1
+
+
 def test_a_broken_text_is_parsed_once_however_often_it_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "portals.yaml"
     path.write_text(ONE)
