@@ -59,6 +59,11 @@ def waits(before: Status, after: Status) -> Iterator[Happening]:
         yield Happening(reason, find(after, "Progressing").get("message", reason), warning=True)
 
 
+def late(before: Status, after: Status) -> Iterator[Happening]:
+    if _is_late(after) and not _is_late(before):
+        yield Happening(Reason.RECORDS_LATE, find(after, "Progressing").get("message", ""), warning=True)
+
+
 def records_failed(before: Status, after: Status) -> Iterator[Happening]:
     failed = after.get("recordsFailed", 0)
     if failed > before.get("recordsFailed", 0):
@@ -79,9 +84,14 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     started,
     suspended,
     waits,
+    late,
     records_failed,
     ended,
 )
+
+
+def _is_late(status: Status) -> bool:
+    return find(status, "Progressing").get("reason") == Reason.RECORDS_LATE
 
 
 def _reached(phase: str, before: Status, after: Status) -> bool:

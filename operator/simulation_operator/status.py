@@ -15,6 +15,7 @@ from simulation_core.reasons import Reason
 from simulation_operator.conditions import Condition, find, render
 from simulation_operator.resource import Simulation
 from simulation_operator.roster import Verdict
+from simulation_operator.standing import standing
 
 PHASES: Mapping[Status, str] = {status: status.capitalize() for status in Status}
 
@@ -22,6 +23,8 @@ SHOWN_FAILURES = 5
 SHOWN_BUCKETS = 40
 LONGEST_MESSAGE = 2048
 _MINUTE_MS = 60_000
+
+_PASSING = frozenset({Reason.PORTAL_THROTTLED, Reason.PORTAL_UNAVAILABLE})
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def _without_run(view: View, verdict: Verdict) -> dict[str, Any]:
 
 def _of_run(view: View, progress: Progress) -> dict[str, Any]:
     run = progress.run
-    blocking = next((problem for problem in view.problems if problem.blocks), None)
+    blocking = next((problem for problem in view.problems if problem.blocks and _concerns(problem, progress, view.now_ms)), None)
     shown: dict[str, Any] = {
         "observedGeneration": view.observed_generation,
         "phase": PHASES[run.status],
@@ -117,7 +120,7 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "endTime": _shifted(run.end_ms, run),
         "nextRecordTime": _next_record(run, progress.next_due_ms),
         "estimatedCompletionTime": _estimated_completion(view, run, blocking),
-        "peakRecordsPerMinute": progress.peak_per_minute if progress.planned else None,
+        "peakRecordsPerMinute": progress.peak_per_minute if any(progress.planned) else None,
         "timeline": _timeline(progress),
         "lateness": _lateness(progress),
         "portal": {"name": run.portal, **view.account},
@@ -125,6 +128,11 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "message": _sentence(_message(view, progress, blocking)),
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _concerns(problem: Problem, progress: Progress, now_ms: int) -> bool:
+    """What passes by itself is no news to a run of which nothing is due; what somebody must mend is, before it is due."""
+    return problem.reason not in _PASSING or progress.next_due_ms is None or progress.next_due_ms <= now_ms
 
 
 def percent(run: Run) -> str:
@@ -136,10 +144,10 @@ def percent(run: Run) -> str:
 
 def _conditions(view: View, progress: Progress, blocking: Problem | None) -> list[Condition]:
     run = progress.run
-    reason, message = _standing(progress)
+    reason, message = standing(progress, view.now_ms)
     moving = run.status in {Status.PLANNING, Status.QUEUED, Status.RUNNING} and run.run_state is RunState.RUNNING
-    conditions = [Condition("Accepted", True, Reason.ACCEPTED, Reason.ACCEPTED.meaning)]
-    if progress.planned and view.portal is not None:
+    conditions = [_accepted(run)]
+    if any(progress.planned) and view.portal is not None:
         verdict = feasible(_load(progress), view.portal)
         conditions.append(Condition("Feasible", verdict.holds, verdict.reason, verdict.message))
     # What fails when it should be resumed or suspended must be seen as well.
@@ -156,44 +164,18 @@ def _conditions(view: View, progress: Progress, blocking: Problem | None) -> lis
     ]
 
 
-def _standing(progress: Progress) -> tuple[Reason, str]:
-    """Where the run stands, as a reason and a sentence."""
-    if progress.run.status.terminal:
-        return _end(progress.run)
-    if progress.run.run_state is not RunState.RUNNING:
-        return _halt(progress)
-    reason = {Status.PLANNING: Reason.PLANNING, Status.QUEUED: Reason.QUEUED}.get(progress.run.status, Reason.RUNNING)
-    return reason, reason.meaning
-
-
-def _end(run: Run) -> tuple[Reason, str]:
-    match run.status:
-        case Status.COMPLETED:
-            return Reason.COMPLETED, f"{run.records_processed} of {run.total_records} records were delivered{_but(run)}."
-        case Status.CANCELLED:
-            return Reason.CANCELLED, f"Cancelled after {run.records_processed} of {run.total_records} records{_but(run)}."
-    reason = Reason(run.reason) if run.reason in set(Reason) else Reason.FAILURE_POLICY_EXCEEDED
-    return reason, run.message or reason.meaning
-
-
-def _halt(progress: Progress) -> tuple[Reason, str]:
-    if progress.draining:
-        return Reason.DRAINING, f"Draining {progress.draining}: batches that were begun are being finished; nothing new is begun."
-    if progress.run.run_state is RunState.SUSPENDED:
-        return Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on."
-    return Reason.DRAINING, "Ending: nothing new is begun."
-
-
-def _but(run: Run) -> str:
-    parts = [f"{count} {what}" for count, what in ((run.records_failed, "failed"), (run.records_skipped, "were skipped")) if count]
-    return f"; {' and '.join(parts)}" if parts else ""
+def _accepted(run: Run) -> Condition:
+    """A window that had passed was seen in the same instant as the spec: nothing of it was ever planned."""
+    if run.reason == Reason.WINDOW_PASSED:
+        return Condition("Accepted", False, Reason.WINDOW_PASSED, run.message or Reason.WINDOW_PASSED.meaning)
+    return Condition("Accepted", True, Reason.ACCEPTED, Reason.ACCEPTED.meaning)
 
 
 def _message(view: View, progress: Progress, blocking: Problem | None) -> str:
     concerned = progress.run.run_state is RunState.RUNNING or (blocking is not None and blocking.reason is Reason.INTERNAL_ERROR)
     if blocking is not None and not progress.run.status.terminal and concerned:
         return blocking.message
-    sentence = _standing(progress)[1]
+    sentence = standing(progress, view.now_ms)[1]
     return sentence if progress.run.status.terminal else _with_warnings(sentence, view)
 
 
@@ -210,7 +192,7 @@ def _estimated_completion(view: View, run: Run, blocking: Problem | None) -> str
 
 
 def _timeline(progress: Progress) -> dict[str, Any] | None:
-    if not progress.planned or progress.run.start_ms is None:
+    if not any(progress.planned) or progress.run.start_ms is None:
         return None
     return {
         "startTime": _shifted(progress.run.start_ms, progress.run),

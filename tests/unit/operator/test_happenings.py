@@ -57,3 +57,12 @@ def test_a_merge_patch_removes_what_is_gone_and_replaces_lists_whole() -> None:
     assert merge_patch(before, after) == {
         "phase": "Completed", "nextRecordTime": None, "conditions": [3], "lateness": {"p50Milliseconds": 4, "old": None},
     }  # fmt: skip
+
+
+def test_falling_behind_is_a_warning_told_once() -> None:
+    def progressing(reason: str) -> dict[str, Any]:
+        return {"phase": "Running", "conditions": [{"type": "Progressing", "status": "True", "reason": reason, "message": "behind"}]}
+
+    [late] = happenings(progressing("Running"), progressing("RecordsLate"))
+    assert (late.reason, late.warning) == ("RecordsLate", True)
+    assert happenings(progressing("RecordsLate"), progressing("RecordsLate")) == []

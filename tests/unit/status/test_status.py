@@ -193,3 +193,41 @@ def test_an_internal_error_is_shown_on_a_suspended_run_too(run_state: RunState) 
     status = build(view(run_state=run_state, problems=(INTERNAL_ERROR,)))
     assert find(status, "Progressing")["reason"] == "InternalError"
     assert status["message"] == INTERNAL_ERROR.message
+
+
+def test_what_passes_by_itself_is_shown_only_where_something_is_due() -> None:
+    throttled = Problem(Reason.PORTAL_THROTTLED, "HubSpot's ten-second limit is reached.")
+    tomorrow = replace(PROGRESS, next_due_ms=NOW_MS + 86_400_000)
+    assert waits_for(build(replace(VIEW, progress=tomorrow, problems=(throttled,)))) is None
+    assert waits_for(build(replace(VIEW, progress=replace(PROGRESS, next_due_ms=NOW_MS - 1), problems=(throttled,)))) == "PortalThrottled"
+
+
+def test_what_somebody_must_mend_is_shown_before_anything_is_due() -> None:
+    rejected = Problem(Reason.CREDENTIAL_REJECTED, "HubSpot refused the token.")
+    tomorrow = replace(PROGRESS, next_due_ms=NOW_MS + 86_400_000)
+    assert waits_for(build(replace(VIEW, progress=tomorrow, problems=(rejected,)))) == "CredentialRejected"
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "reason", "said"),
+    [(10_000, "Running", "planned moments"), (10_001, "RecordsLate", "10 seconds ago"), (400_000, "RecordsLate", "5 minutes ago")],
+)
+def test_a_run_that_is_behind_says_so_in_steps(late_ms: int, reason: str, said: str) -> None:
+    shown = build(replace(VIEW, progress=replace(PROGRESS, next_due_ms=NOW_MS - late_ms)))
+    assert find(shown, "Progressing")["reason"] == reason
+    assert said in shown["message"]
+    assert holds(shown, "Progressing") == "True"
+
+
+def test_a_completed_run_says_how_late_it_was() -> None:
+    ended = replace(PROGRESS, run=replace(RUN, status=Status.COMPLETED, records_processed=200))
+    assert "late" not in build(replace(VIEW, progress=ended))["message"]
+    assert "one in a hundred came 31 s late" in build(replace(VIEW, progress=replace(ended, lateness_p99_ms=31_723)))["message"]
+
+
+def test_a_window_that_had_passed_was_never_accepted_nor_planned() -> None:
+    passed = replace(RUN, status=Status.FAILED, reason="WindowPassed", message="The window ended yesterday.", records_processed=0)
+    shown = build(replace(VIEW, progress=replace(PROGRESS, run=passed, planned=[0] * 40)))
+    assert holds(shown, "Accepted") == "False"
+    assert "timeline" not in shown
+    assert "Feasible" not in {condition["type"] for condition in shown["conditions"]}
