@@ -30,6 +30,10 @@ class ApiUnavailableError(ApiError):
     """The API server can't be reached or asks to come back later. Waiting and trying again is right."""
 
 
+class ForbiddenError(ApiError):
+    """Our rights don't cover it, or the API server has just started and doesn't know them yet."""
+
+
 class NotFoundError(ApiError):
     """There is no such object, or its kind isn't served."""
 
@@ -154,6 +158,8 @@ async def _translated(call: Awaitable[T], doing: str) -> T:
 def _named(error: client.ApiException, doing: str) -> ApiError:
     message = f"{doing}: {error.status} {_server_says(error)}"
     match error.status:
+        case 403:
+            return ForbiddenError(message)
         case 404:
             return NotFoundError(message)
         case 409:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 COMPONENT = "simulation-operator"
 LONGEST_MESSAGE = 1024  # the API server's own limit
+LONGEST_NAME = 253  # as well
 QUIET_SECONDS = 20.0  # the same thing isn't written twice within this time; its count is
 REMEMBERED = 2_000
 
@@ -49,7 +50,7 @@ class Events:
             log.warning("an Event of %s is lost: %s", key, error)
 
     async def _first(self, key: Key, happening: Happening) -> None:
-        name = f"{key.name[:200]}.{uuid.uuid4().hex[:16]}"
+        name = event_name(key.name, uuid.uuid4().hex[:16])
         await self._api.create_event(key.namespace, event(name, key, happening, now=iso_seconds(now_ms())))
         self._told[key.uid, happening.reason] = _Told(name=name, count=1, written_at=self._clock())
         while len(self._told) > REMEMBERED:
@@ -65,6 +66,11 @@ class Events:
         except NotFoundError:  # Events live an hour
             await self._first(key, happening)
         told.written_at = self._clock()
+
+
+def event_name(simulation: str, unique: str) -> str:
+    """A DNS subdomain, as Kubernetes wants names: at most 253 characters, and no part of it ends in a hyphen."""
+    return f"{simulation[: LONGEST_NAME - len(unique) - 1].rstrip('-.')}.{unique}"
 
 
 def event(name: str, key: Key, happening: Happening, *, now: str) -> dict[str, Any]:

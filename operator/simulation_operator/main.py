@@ -201,7 +201,8 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
 
 
 async def serve(settings: OperatorSettings, portals: PortalsFile) -> None:
-    """Builds and runs the operator. Raises KindMissingError where the CRD is absent."""
+    """Builds and runs the operator. Raises KindMissingError where the CRD is absent, CancelledError if it is ended before Kopf watches."""
+    _end_when_asked()
     engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=6)
     redis = connect(settings.redis_url.get_secret_value())
     connection = await api_client()
@@ -216,6 +217,14 @@ async def serve(settings: OperatorSettings, portals: PortalsFile) -> None:
         await cast(Any, connection).close()
         engine.dispose()
         redis.close()
+
+
+def _end_when_asked() -> None:
+    """Until Kopf takes the signals over: as a container's first process we'd get none that has no handler."""
+    this = asyncio.current_task()
+    if this is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, this.cancel)
 
 
 async def check_that_simulations_are_served(api: Api, scopes: tuple[str | None, ...]) -> None:
@@ -249,6 +258,7 @@ def _eviction_policy(redis: Redis) -> str:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as a container's first process; until the event loop takes it over
     with exit_on_bad_settings(PROCESS):
         settings = load(OperatorSettings)
         process_logging.configure(settings.log_level)

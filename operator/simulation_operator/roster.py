@@ -27,6 +27,7 @@ class Entry:
     setbacks: int = 0  # unexpected failures in a row
     observed_generation: int = 0  # what the last complete reconcile looked at
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
+    refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
     written_at: float = 0.0  # monotonic seconds
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from simulation_core.settings import ProcessSettings
 
 EVERY_NAMESPACE = "*"
-DEFAULT_USER = UUID("00000000-0000-4000-8000-000000000001")
+DEFAULT_USER = UUID("00000000-0000-4000-8000-000000000000")
 
 
 def _or_default(value: object) -> object:

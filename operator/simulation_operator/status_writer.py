@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from simulation_operator.api import Api, ApiError, ApiUnavailableError, ConflictError, NotFoundError
+from simulation_operator.api import Api, ApiError, ApiUnavailableError, ConflictError, ForbiddenError, NotFoundError
 from simulation_operator.events import Events
 from simulation_operator.happenings import happenings
 from simulation_operator.keys import KeyQueue
@@ -58,16 +58,25 @@ class StatusWriter:
         except ApiUnavailableError:
             raise
         except ApiError as error:
-            log.error("the status of %s was refused: %s", entry.key, error)
+            _log_refusal(entry, error)
             entry.written_at = time.monotonic()  # last in line, so that others get their turn
             return
         if version >= entry.version:  # else a watch has brought a later one meanwhile
             entry.written, entry.version = status, version
+        entry.refusal = ""
         entry.written_at = time.monotonic()
         self._roster.unshown.discard(entry.key.uid)
         for happening in happenings(before, status):
             log.info("%s: %s: %s", entry.key, happening.reason, happening.message)
             await self._events.tell(entry.key, happening)
+
+
+def _log_refusal(entry: Entry, error: ApiError) -> None:
+    """Once, although it is tried on every tick. A right that is missing is often only not known yet: after the API server's start."""
+    if str(error) != entry.refusal:
+        level = logging.WARNING if isinstance(error, ForbiddenError) else logging.ERROR
+        log.log(level, "the status of %s was refused: %s", entry.key, error)
+    entry.refusal = str(error)
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

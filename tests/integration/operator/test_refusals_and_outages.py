@@ -6,6 +6,7 @@ import uuid
 
 import psycopg
 import pytest
+import yaml
 
 from simulation_core.ledger import migrate
 from simulation_sandbox.controlplane import ControlPlane
@@ -186,6 +187,17 @@ def test_without_the_definition_the_process_ends_with_one_line(make_operator, em
     operator.env["KUBECONFIG"] = str(empty_control_plane.kubeconfig)
     assert operator.launch().wait(30) == 1
     assert operator.log.splitlines()[-1].startswith("simulation-operator: the CustomResourceDefinition simulations.simulation-operator.dev")
+    assert "Traceback" not in operator.log
+
+
+def test_sigterm_while_waiting_for_the_api_server_ends_the_process(make_operator, migrated_url, tmp_path):
+    operator = make_operator(migrated_url)
+    kubeconfig = yaml.safe_load((tmp_path / "kubeconfig").read_text())
+    kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
+    operator.launch()
+    wait_for(lambda: "can't be reached" in operator.log, what="the operator to wait", within_seconds=20)
+    assert operator.stop() == 0  # a handler's doing: without one it is -15, and nothing at all for a container's first process
     assert "Traceback" not in operator.log
 
 
