@@ -47,7 +47,9 @@ POP_SECONDS = 1  # how long a pop blocks: a job pushed meanwhile starts at once;
 HEARTBEAT_SECONDS = 15.0
 MAINTENANCE_SECONDS = 20
 WORKER_SECONDS = 60  # how long a silent worker still counts as one (RQ adds 60)
-JOB_SECONDS = 120  # how long a silent job counts as started; whether its batch is still claimed is the ledger's to say
+JOB_SECONDS = 15  # how long a silent job counts as started, and so isn't offered again: what a kill between start and claim costs
+CLAIMED_JOB_SECONDS = 60  # the same once the batch is claimed: another attempt has another id, so this one is in nobody's way
+JOB_HEARTBEAT_SECONDS = 5.0
 LEDGER_AGAIN_MS = 1_000
 LONGEST_WAIT_SECONDS = 5.0
 
@@ -97,6 +99,7 @@ class BatchWorker(SimpleWorker):
         self._turn = 0
         self._ledger_away = True  # not known to answer yet
         self._registered: tuple[str, ...] | None = None
+        self._job_heartbeat_due_s = 0.0
         self._heartbeat_due_s = 0.0
         self._maintenance_due_s = 0.0
         self._rq: Any = self  # RQ's methods that have no types
@@ -210,16 +213,37 @@ class BatchWorker(SimpleWorker):
         desk = self._desk_of(queue)
         if desk is None:
             return Ending(what="portal gone", again_after_ms=LEDGER_AGAIN_MS)
+        self._job_heartbeat_due_s = 0.0  # with the claim
         return self._delivery.deliver(parse_job_id(job.id), desk, self._beat)
 
     def _beat(self) -> None:
+        """From a job under way. Its lease in Redis is prolonged if Redis takes it: the claim counts, not this."""
         self.beaten_s = time.monotonic()
+        if self.beaten_s < self._job_heartbeat_due_s:
+            return
+        self._job_heartbeat_due_s = self.beaten_s + JOB_HEARTBEAT_SECONDS
+        try:
+            with outages_translated():
+                self._prolong()
+        except QueueUnavailableError as error:
+            log.debug("the job under way could not be prolonged: %s", error)
+
+    def _prolong(self) -> None:
+        with self.connection.pipeline() as pipeline:
+            self.heartbeat(pipeline=pipeline)
+            for execution in self.executions.values():
+                execution.heartbeat(execution.job.started_job_registry, CLAIMED_JOB_SECONDS, pipeline=pipeline)
+            pipeline.execute()
 
     def _desk_of(self, queue: Queue) -> Desk | None:
         return next((desk for desk in self._desks.all() if queue_name(Kind.DELIVER, desk.portal.name) == queue.name), None)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
         return JOB_SECONDS
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:  # noqa: ARG002 - RQ's signature
+        """RQ would let a worker count as gone when its job's short lease ends."""
+        super().heartbeat(None, pipeline=pipeline)
 
     # -- being known to RQ
 

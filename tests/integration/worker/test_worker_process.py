@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rq.registry import StartedJobRegistry
+from sqlalchemy import Engine, text
 
-from simulation_core.ledger.values import Status
+from simulation_core.clock import now_ms
+from simulation_core.ledger.values import Offer, Status
+from simulation_core.queue.scheduler import BulkScheduler
+from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
+from simulation_worker.rq_worker import JOB_SECONDS
 
 CLAIMED = 1
 
@@ -38,6 +45,49 @@ def test_kill_9_in_mid_batch_then_again_makes_one_company_a_record(
     assert sorted(outside.keys("contacts")) == sorted(f"{run}-{i}-p0" for i in range(50))
     assert outside.joined() == 50
     assert ledger.batch(run)["attempt"] == 2
+
+
+def test_kill_9_between_start_and_claim_keeps_the_batch_from_others_for_seconds_only(
+    start_worker: Any, ledger: Any, jobs: Any, until: Any, engine: Engine
+) -> None:
+    """The claim waits for a lock, so the worker dies with its job started and its batch still free."""
+    run = ledger.publish(records=2)
+    started = StartedJobRegistry(queue=jobs.queue())
+    offer = Offer(simulation_id=run, batch=0, attempt=1, portal="default", due_ms=now_ms() - 1_000)
+    with engine.connect() as connection, connection.begin():
+        connection.execute(text("SELECT 1 FROM simulation_control WHERE simulation_id = :id FOR UPDATE"), {"id": run})
+        worker = start_worker()
+        name = jobs.push(run)
+        until(lambda: jobs.redis.zcard(started.key) == 1 and jobs.redis.hget(f"rq:job:{name}", "status") == b"started")
+        worker.kill()
+    assert ledger.batch(run)["attempt"] == 0
+    ((execution, ends_s),) = jobs.redis.zrange(started.key, 0, -1, withscores=True)
+    assert ends_s - time.time() <= JOB_SECONDS <= 15
+    scheduler = BulkScheduler(jobs.redis)
+    assert scheduler.schedule_offers([offer]) == 0
+    jobs.redis.zadd(started.key, {execution: time.time() - 0.001})  # rather than waiting for it
+    assert scheduler.schedule_offers([offer]) == 1
+    start_worker()
+    until(lambda: ledger.run(run).status is Status.COMPLETED)
+
+
+def test_a_job_under_way_is_no_abandoned_one_however_long_its_calls(
+    start_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any
+) -> None:
+    """With the claim its lease in Redis grows beyond a call's deadline."""
+    run = ledger.publish(records=2)
+    started = StartedJobRegistry(queue=jobs.queue())
+    outside.fault("companies/batch/upsert", "latency", milliseconds=3_000)
+    start_worker()
+    jobs.push(run)
+    until(
+        lambda: any(
+            ends_s - time.time() > 2 * CALL_DEADLINE_SECONDS for _, ends_s in jobs.redis.zrange(started.key, 0, -1, withscores=True)
+        )
+    )
+    assert ledger.batch(run)["state"] == CLAIMED
+    until(lambda: ledger.run(run).status is Status.COMPLETED)
+    until(lambda: jobs.redis.zcard(started.key) == 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
