@@ -189,7 +189,7 @@ def test_a_400_for_the_whole_batch_is_halved_down_to_its_record(crm: Crm) -> Non
 
 
 def test_a_lost_answer_is_postponed_and_the_repeat_makes_nothing_twice(crm: Crm) -> None:
-    crm.fault("companies/batch/upsert", "lose_response")
+    crm.fault("companies/batch/upsert", "lose_response", times=2)  # the kept connection is tried once more, on a new one
     fates = crm.deliver(b2b(0), b2b(1))
     assert numbers(fates, Postponed) == [0, 1]
     assert not any(fate.counts_as_try for fate in fates.values())
@@ -200,7 +200,7 @@ def test_a_lost_answer_is_postponed_and_the_repeat_makes_nothing_twice(crm: Crm)
 
 @pytest.mark.parametrize("phase", ["contacts/batch/upsert", "contacts/companies/batch/create"])
 def test_a_lost_answer_in_a_later_call_is_no_different(crm: Crm, phase: str) -> None:
-    crm.fault(phase, "lose_response")
+    crm.fault(phase, "lose_response", times=2)
     assert numbers(crm.deliver(b2b(0)), Postponed) == [0]
     assert numbers(crm.deliver(b2b(0)), Delivered) == [0]
     assert len(crm.objects("companies")) == len(crm.objects("contacts")) == len(crm.joined()) == 1
@@ -241,8 +241,22 @@ def test_retry_after_is_kept(crm: Crm) -> None:
 
 
 def test_a_reset_connection_is_postponed(crm: Crm) -> None:
-    crm.fault("companies", "reset")
+    crm.fault("companies", "reset", times=2)
     assert numbers(crm.deliver(b2b(0)), Postponed) == [0]
+
+
+@pytest.mark.parametrize("kind", ["reset", "lose_response"])
+def test_a_kept_connection_that_was_closed_costs_nothing(crm: Crm, kind: str) -> None:
+    crm.fault("companies/batch", kind)
+    assert numbers(crm.deliver(b2b(0)), Delivered) == [0]
+    assert len(crm.objects("companies")) == len(crm.objects("contacts")) == 1
+
+
+def test_a_new_connection_that_is_closed_is_not_tried_again_at_once(hubspot: EmulatorServer) -> None:
+    crm = Crm(hubspot)
+    crm.fault("companies/batch", "reset")
+    assert numbers(crm.deliver(b2b(0)), Postponed) == [0]
+    crm.close()
 
 
 def test_a_refused_connection_is_postponed(crm: Crm, hubspot: EmulatorServer) -> None:

@@ -129,7 +129,7 @@ def test_a_lost_answer_doubles_nothing(ledger: Any, delivery: Delivery, make_des
     desk = make_desk()
     assert desk.make_ready()
     for attempt, phase in enumerate(["companies/batch/upsert", "contacts/batch/upsert", "contacts/companies/batch/create"], 1):
-        outside.fault(phase, "lose_response")
+        outside.fault(phase, "lose_response", times=2)  # the kept connection, and the new one it is tried on at once
         delivery.deliver(request_for(run, attempt=attempt), desk)
         ledger.expire(run)
     delivery.deliver(request_for(run, attempt=4), desk)

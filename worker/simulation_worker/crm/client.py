@@ -26,6 +26,9 @@ BROKEN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, Valu
 # readable body. Whatever ends a call without an answer is the same to us: nobody knows whether the write was done.
 
 
+CLOSED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)  # http.client.RemoteDisconnected is a ConnectionResetError
+
+
 class CrmClient:
     """For one thread at a time. Built once per portal and token: it holds the connections.
 
@@ -66,7 +69,7 @@ class CrmClient:
             log.warning("%s %s: %s", method, path, answer.broken)
         return answer
 
-    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None, *, again: bool = True) -> Answer:
         try:
             data, status, headers = self._api.call_api(
                 path,
@@ -85,8 +88,20 @@ class CrmClient:
                 status=refusal.status, body=parse_body(refusal.body), retry_after_ms=parse_retry_after_ms(headers.get("Retry-After"))
             )
         except BROKEN as error:
+            if again and self._was_stale(error):
+                self._pace.wait()
+                return self._answer(method, path, body, again=False)
             return self._nothing(f"{type(error).__name__}: {error}")
         return Answer(status=status, body=data if isinstance(data, dict) else {})
+
+    def _was_stale(self, error: Exception) -> bool:
+        """Whether HubSpot closed a kept connection just as we wrote to it. That says nothing about its health, so we ask again at once.
+
+        Nobody knows whether the call was carried out: repeating is right because all our writes are upserts. A connection made for this
+        call that is closed without a word is trouble of another kind, and waits.
+        """
+        aborted = isinstance(error, urllib3.exceptions.ProtocolError) and isinstance(error.args[-1], CLOSED)
+        return aborted and self._deadline.kept_alive and not self._deadline.passed
 
     def _nothing(self, what: str) -> Answer:
         if self._deadline.passed:

@@ -19,6 +19,7 @@ class Deadline:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self.passed = False
+        self.kept_alive = False  # the call went over a connection of an earlier one
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -34,10 +35,10 @@ class Deadline:
             with self._lock:
                 self._socket = None
 
-    def using(self, connected: socket.socket | None) -> None:
+    def using(self, connected: socket.socket | None, *, kept_alive: bool) -> None:
         """The call goes over this socket from now on."""
         with self._lock:
-            self._socket = connected
+            self._socket, self.kept_alive = connected, kept_alive
             if self.passed:
                 self._cut()
 
@@ -54,25 +55,33 @@ class Deadline:
 
 
 def watch(pools: urllib3.PoolManager, deadline: Deadline) -> None:
-    """Makes every connection of `pools` tell the deadline which socket it uses."""
+    """Makes every connection of `pools` tell the deadline which socket it uses, and whether an earlier call left it open."""
 
     class Plain(HTTPConnection):
+        calls = 0  # over this connection
+
         def connect(self) -> None:
             super().connect()
-            deadline.using(self.sock)
+            self.calls = 0
+            deadline.using(self.sock, kept_alive=False)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            deadline.using(self.sock)
+            deadline.using(self.sock, kept_alive=self.calls > 0)
             super().request(*args, **kwargs)
+            self.calls += 1
 
     class Encrypted(HTTPSConnection):
+        calls = 0  # over this connection
+
         def connect(self) -> None:
             super().connect()
-            deadline.using(self.sock)
+            self.calls = 0
+            deadline.using(self.sock, kept_alive=False)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            deadline.using(self.sock)
+            deadline.using(self.sock, kept_alive=self.calls > 0)
             super().request(*args, **kwargs)
+            self.calls += 1
 
     class PlainPool(urllib3.HTTPConnectionPool):
         ConnectionCls = Plain
