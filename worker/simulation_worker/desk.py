@@ -49,6 +49,7 @@ class Desk:
         self._client = CrmClient(url=portal.url, token=token, pace=Pace(portal.calls_per_ten_seconds), deadline_seconds=deadline_seconds)
         self._client.after_call = lambda _path, status: metrics.calls.labels(portal.name, status).inc()
         self._ready = False
+        self._closed = False
         self._held_until_s = 0.0
         self._outages = 0
         self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
@@ -57,6 +58,11 @@ class Desk:
     def held_for_s(self) -> float:
         """Seconds for which nothing should be sent; 0: none."""
         return max(0.0, self._held_until_s - self._clock())
+
+    @property
+    def ready(self) -> bool:
+        """Whether the account and its properties were found in order."""
+        return self._ready
 
     def make_ready(self) -> bool:
         """Checks the account and its properties once. False: the portal is held, and the ledger knows why."""
@@ -67,11 +73,11 @@ class Desk:
         except PortalHeldError as held:
             self.hold(held.reason, str(held), held.wait_ms)
             return False
-        self._ready = True
         log.info("portal %s: account %d, %s", self.portal.name, account.id, account.type)
         seen = PortalAccount(account_id=account.id, account_type=account.type)
         self._tell(lambda: ledger_portals.saw_account(self._engine, self.portal.name, seen))
         self._served()
+        self._ready = True  # last: from now on the desk may be used from another thread
         return True
 
     def deliver(self, marks: Marks, records: Sequence[Record], lease: Lease) -> dict[int, RecordFate]:
@@ -101,6 +107,8 @@ class Desk:
         return wait_ms
 
     def close(self) -> None:
+        """What is still found out about it is no longer told: the portal may have another desk by now."""
+        self._closed = True
         self._client.close()
 
     def _learn_from(self, fates: Sequence[RecordFate]) -> None:
@@ -119,6 +127,8 @@ class Desk:
 
     def _tell(self, write: Callable[[], None]) -> bool:
         """What the ledger can't take now is told again with the next problem: a condition is no reason to stop delivering."""
+        if self._closed:
+            return False
         try:
             write()
         except LedgerUnavailableError as error:

@@ -40,6 +40,7 @@ from simulation_worker.deliver import Delivery, Ending
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
 from simulation_worker.jobs import DELIVER
+from simulation_worker.readying import Readying
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class BatchWorker(SimpleWorker):
         self._ledger_answers = ledger_answers
         self._stopping = stopping
         self._turn = 0
+        self._readying = Readying()
         self._ledger_away = True  # not known to answer yet
         self._registered: tuple[str, ...] | None = None
         self._job_heartbeat_due_s = 0.0
@@ -139,7 +141,7 @@ class BatchWorker(SimpleWorker):
             self.clean_registries()
         queues = self._open_queues()
         if not queues:
-            self._stopping.wait(POP_SECONDS / 4)
+            self._readying.wait(POP_SECONDS / 4)
             return
         popped = self._pop(queues)
         if popped is None:
@@ -154,7 +156,11 @@ class BatchWorker(SimpleWorker):
 
     def _open_queues(self) -> list[Queue]:
         """Of the portals that may be called now, another one first each time: a busy portal never starves the others."""
-        desks = [desk for desk in self._desks.all() if not desk.held_for_s and (desk.make_ready() or not desk.held_for_s)]
+        free = [desk for desk in self._desks.all() if not desk.held_for_s]
+        for desk in free:
+            if not desk.ready:
+                self._readying.begin(desk)
+        desks = [desk for desk in free if desk.ready]
         if not desks:
             return []
         self._turn = (self._turn + 1) % len(desks)

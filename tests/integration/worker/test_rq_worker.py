@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import uuid
@@ -22,6 +23,7 @@ from simulation_core.portals import PortalsFile
 from simulation_core.queue.connection import connect
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_sandbox.valkey import Valkey
+from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -228,6 +230,37 @@ def test_hubspot_away_from_the_start_is_waited_for(run_worker: Any, ledger: Any,
     assert jobs.queue().count == 1  # not even taken
     hubspot.start()
     until(lambda: ledger.run(run).status is Status.COMPLETED)
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """Takes connections, and never says a word."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(20)
+    yield server
+    server.close()
+
+
+def test_a_portal_that_never_answers_holds_up_no_other(
+    run_worker: Any, ledger: Any, jobs: Any, until: Any, settings: dict[str, str], silent: socket.socket
+) -> None:
+    portals = Path(settings["SIMULATION_PORTALS_FILE"])
+    portals.write_text(
+        f"- {{name: silent, allowedNamespaces: ['*'], url: 'http://127.0.0.1:{silent.getsockname()[1]}'}}\n" + portals.read_text()
+    )
+    (Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]) / "silent").write_text("any")
+    running = run_worker()
+    asking, _ = silent.accept()
+    with asking:
+        for _ in range(3):
+            run = ledger.publish(records=1)
+            jobs.push(run)
+            until(lambda run=run: ledger.run(run).status is Status.COMPLETED, within_seconds=CALL_DEADLINE_SECONDS / 2)
+        assert not running.desks.get("silent").ready
+        assert not running.desks.get("silent").held_for_s  # still being asked
+        assert running.worker._readying.under_way == 1
+        running.stop()
+    until(lambda: running.worker._readying.under_way == 0)
 
 
 def test_what_a_killed_worker_left_is_forgotten(run_worker: Any, jobs: Any, until: Any, ledger: Any) -> None:
