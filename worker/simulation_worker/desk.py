@@ -49,6 +49,7 @@ class Desk:
         self._client = CrmClient(url=portal.url, token=token, pace=Pace(portal.calls_per_ten_seconds), deadline_seconds=deadline_seconds)
         self._client.after_call = lambda _path, status: metrics.calls.labels(portal.name, status).inc()
         self._ready = False
+        self._writes_fail = False  # answering our checks is no proof then: only a delivery is
         self._closed = False
         self._held_until_s = 0.0
         self._outages = 0
@@ -76,7 +77,8 @@ class Desk:
         log.info("portal %s: account %d, %s", self.portal.name, account.id, account.type)
         seen = PortalAccount(account_id=account.id, account_type=account.type)
         self._tell(lambda: ledger_portals.saw_account(self._engine, self.portal.name, seen))
-        self._served()
+        if not self._writes_fail:
+            self._served()
         self._ready = True  # last: from now on the desk may be used from another thread
         return True
 
@@ -115,12 +117,14 @@ class Desk:
         postponed = [fate for fate in fates if isinstance(fate, Postponed)]
         pause = next((fate for fate in postponed if fate.reason in PAUSES and not fate.counts_as_try), None)
         if pause:
+            if pause.reason is Reason.PORTAL_UNAVAILABLE:
+                self._ready, self._writes_fail = False, True  # checked again before it gets another job, which it might keep for long
             self.hold(pause.reason, pause.message, pause.wait_ms)
         elif any(isinstance(fate, Delivered) for fate in fates):
             self._served()
 
     def _served(self) -> None:
-        self._outages = 0
+        self._outages, self._writes_fail = 0, False
         self._metrics.held.labels(self.portal.name).set(0)
         if self._told:
             self._told = not self._tell(lambda: ledger_portals.clear(self._engine, self.portal.name))

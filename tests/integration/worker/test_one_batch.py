@@ -275,6 +275,22 @@ def test_hubspot_gone_and_back(
     assert ledger.run(run).status is Status.COMPLETED
 
 
+def test_a_portal_that_failed_in_the_middle_is_checked_before_it_gets_more(
+    ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, outside: Any, engine: Engine
+) -> None:
+    run, desk = ledger.publish(records=2), make_desk()
+    assert desk.make_ready()
+    outside.fault("companies/batch", "status", status=503)
+    delivery.deliver(request_for(run), desk)
+    assert not desk.ready
+    assert desk.make_ready()
+    assert portals.problems(engine)["default"].reason is Reason.PORTAL_UNAVAILABLE  # until it has taken records again
+    ledger.expire(run)
+    delivery.deliver(request_for(run, attempt=2), desk)
+    assert ledger.run(run).status is Status.COMPLETED
+    assert portals.problems(engine) == {}
+
+
 def test_lateness_is_measured(ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, metrics: Metrics) -> None:
     run = ledger.publish(records=3, due_in_ms=-2_000)
     delivery.deliver(request_for(run), make_desk())
