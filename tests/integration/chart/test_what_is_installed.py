@@ -21,6 +21,19 @@ def test_lint_has_nothing_to_say(chart: Any) -> None:
     assert "[WARNING]" not in done.stdout
 
 
+@pytest.mark.parametrize(("allowed", "command"), [(["marketing"], "kubectl --namespace marketing apply"), (["*"], "kubectl apply")])
+def test_the_notes_apply_the_example_where_the_portal_allows_it(chart: Any, allowed: list[str], command: str) -> None:
+    portals = [{"name": "default", "existingSecret": "hubspot-token", "allowedNamespaces": allowed}]
+    done = chart.run(
+        "install",
+        "demo",
+        str(ROOT / "charts/simulation-operator"),
+        "--dry-run=client",
+        values={"portals": portals, "crds": {"install": False}},
+    )
+    assert f"  {command} --filename examples/quickstart.yaml" in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_each_process_is_started_by_an_explicit_command(chart: Any, component: str) -> None:
     (container,) = chart().pod(component)["containers"]
