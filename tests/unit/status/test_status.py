@@ -99,11 +99,11 @@ def test_a_failed_run_says_why() -> None:
     assert shown["message"] == "The window ended yesterday."
 
 
-def test_an_open_circuit_is_why_a_run_waits() -> None:
-    shown = build(view(problems=(Problem(Reason.CIRCUIT_OPEN, "HubSpot failed 5 times; next try at 08:01."),)))
-    assert find(shown, "Progressing")["reason"] == "CircuitOpen"
-    assert shown["message"] == "HubSpot failed 5 times; next try at 08:01."
-    assert waits_for(shown) == "CircuitOpen"
+def test_a_rejected_token_is_why_a_run_waits() -> None:
+    shown = build(view(problems=(Problem(Reason.CREDENTIAL_REJECTED, "HubSpot refused the token: replace it."),)))
+    assert find(shown, "Progressing")["reason"] == "CredentialRejected"
+    assert shown["message"] == "HubSpot refused the token: replace it."
+    assert waits_for(shown) == "CredentialRejected"
     assert shown["phase"] == "Running"
 
 
@@ -122,7 +122,7 @@ def test_what_is_being_finished_is_said_until_nothing_is_left() -> None:
 
 
 def test_a_suspended_run_is_not_told_that_hubspot_is_away() -> None:
-    shown = build(view(status=Status.SUSPENDED, run_state=RunState.SUSPENDED, problems=(Problem(Reason.CIRCUIT_OPEN, "away"),)))
+    shown = build(view(status=Status.SUSPENDED, run_state=RunState.SUSPENDED, problems=(Problem(Reason.CREDENTIAL_REJECTED, "refused"),)))
     assert find(shown, "Progressing")["reason"] == "Suspended"
     assert waits_for(shown) is None
 
