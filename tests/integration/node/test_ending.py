@@ -55,8 +55,8 @@ def test_never_means_never(pods: Any, node: ProcessNode, script: str, phase: str
 
 
 def test_on_failure_restarts_until_success(pods: Any, node: ProcessNode) -> None:
-    third_time = "echo x >> /work/tries; test $(wc -l < /work/tries) -ge 3"
-    container = pods.shell(third_time, volumeMounts=[{"name": "work", "mountPath": "/work"}])
+    third_time = "echo x >> /scratch/tries; test $(wc -l < /scratch/tries) -ge 3"
+    container = pods.shell(third_time, volumeMounts=[{"name": "work", "mountPath": "/scratch"}])
     pods.create("one", container, volumes=[{"name": "work", "emptyDir": {}}], restartPolicy="OnFailure")
     assert pods.container(pods.wait_phase("one", "Succeeded"))["restartCount"] == 2
 
@@ -96,13 +96,13 @@ def test_a_pod_takes_its_processes_children_along(pods: Any, node: ProcessNode) 
 
 
 def test_the_pre_stop_hook_runs_before_the_signal(pods: Any, node: ProcessNode) -> None:
-    mounts = [{"name": "work", "mountPath": "/work"}]
+    mounts = [{"name": "work", "mountPath": "/scratch"}]
     pods.create(
         "one",
         pods.shell(
-            "trap 'cat /work/hook; exit 0' TERM; echo up; while :; do sleep 0.1; done",
+            "trap 'cat /scratch/hook; exit 0' TERM; echo up; while :; do sleep 0.1; done",
             volumeMounts=mounts,
-            lifecycle={"preStop": {"exec": {"command": ["/bin/sh", "-c", "echo the hook was here > /work/hook"]}}},
+            lifecycle={"preStop": {"exec": {"command": ["/bin/sh", "-c", "echo the hook was here > /scratch/hook"]}}},
         ),
         volumes=[{"name": "work", "emptyDir": {}}],
     )

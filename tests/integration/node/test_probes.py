@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("node")
 POLITE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-WORK: dict[str, Any] = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+WORK: dict[str, Any] = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
 VOLUMES = [{"name": "work", "emptyDir": {}}]
 EVERY_SECOND = {"periodSeconds": 1, "failureThreshold": 1}
 
@@ -21,7 +21,7 @@ def web_server(**fields: Any) -> dict[str, Any]:
     return {
         "name": "main",
         "image": "unused",
-        "command": ["python", "-m", "http.server", "--bind", "$(POD_IP)", "--directory", "/work", "8080"],
+        "command": ["python", "-m", "http.server", "--bind", "$(POD_IP)", "--directory", "/scratch", "8080"],
         "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
         "ports": [{"name": "health", "containerPort": 8080}],
         **WORK,
@@ -30,8 +30,8 @@ def web_server(**fields: Any) -> dict[str, Any]:
 
 
 def test_readiness_follows_what_the_probe_says(pods: Any) -> None:
-    toggles = "touch /work/fine; sleep 2; rm /work/fine; trap 'exit 0' TERM; while :; do sleep 0.1; done"
-    pods.create("one", pods.shell(toggles, readinessProbe=command("test -e /work/fine"), **WORK), volumes=VOLUMES)
+    toggles = "touch /scratch/fine; sleep 2; rm /scratch/fine; trap 'exit 0' TERM; while :; do sleep 0.1; done"
+    pods.create("one", pods.shell(toggles, readinessProbe=command("test -e /scratch/fine"), **WORK), volumes=VOLUMES)
     pods.wait_ready("one")
     pod = pods.wait("one", lambda pod: pods.condition(pod, "Ready") == "False")
     unready = {each["type"]: each for each in pod["status"]["conditions"]}["ContainersReady"]
@@ -65,11 +65,11 @@ def test_tcp_probes_need_somebody_who_listens(pods: Any) -> None:
 
 
 def test_liveness_waits_for_startup_which_has_its_own_patience(pods: Any) -> None:
-    starts_slowly = f"sleep 3; touch /work/up; {POLITE}"
+    starts_slowly = f"sleep 3; touch /scratch/up; {POLITE}"
     container = pods.shell(
         starts_slowly,
-        startupProbe=command("test -e /work/up", failureThreshold=10),
-        livenessProbe=command("test -e /work/up"),
+        startupProbe=command("test -e /scratch/up", failureThreshold=10),
+        livenessProbe=command("test -e /scratch/up"),
         **WORK,
     )
     pods.create("one", container, volumes=VOLUMES)

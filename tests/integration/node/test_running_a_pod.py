@@ -185,13 +185,13 @@ def test_programs_are_found_by_base_name_wherever_the_image_has_them(pods: Any) 
 
 
 def test_init_containers_run_in_order_before_the_others(pods: Any) -> None:
-    shared = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+    shared = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
     pods.create(
         "one",
-        pods.shell("cat /work/steps", **shared),
+        pods.shell("cat /scratch/steps", **shared),
         initContainers=[
-            pods.shell("echo first >> /work/steps", "first", **shared),
-            pods.shell("echo second >> /work/steps", "second", **shared),
+            pods.shell("echo first >> /scratch/steps", "first", **shared),
+            pods.shell("echo second >> /scratch/steps", "second", **shared),
         ],
         volumes=[{"name": "work", "emptyDir": {}}],
         restartPolicy="Never",
@@ -200,11 +200,11 @@ def test_init_containers_run_in_order_before_the_others(pods: Any) -> None:
 
 
 def test_an_init_container_that_fails_is_tried_again_and_holds_the_others_back(pods: Any) -> None:
-    shared = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
-    third_time = "echo x >> /work/tries; test $(wc -l < /work/tries) -ge 3"
+    shared = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
+    third_time = "echo x >> /scratch/tries; test $(wc -l < /scratch/tries) -ge 3"
     pods.create(
         "one",
-        pods.shell(f"cat /work/tries; {POLITE}", **shared),
+        pods.shell(f"cat /scratch/tries; {POLITE}", **shared),
         initContainers=[pods.shell(third_time, "init", **shared)],
         volumes=[{"name": "work", "emptyDir": {}}],
     )

@@ -47,10 +47,10 @@ def test_without_mounts_nothing_is_rewritten() -> None:
 
 
 def test_sub_paths_may_use_env_and_may_not_leave_their_volume(tmp_path: Path) -> None:
-    spec = {"volumes": [{"name": "work", "emptyDir": {}}]}
-    inside = {"volumeMounts": [{"name": "work", "mountPath": "/work/", "subPathExpr": "$(NAME)/x"}]}
-    outside = {"volumeMounts": [{"name": "work", "mountPath": "/work", "subPath": "../x"}]}
-    assert mounts(inside, spec, Place(tmp_path), {"NAME": "one"}) == {"/work": tmp_path / "volumes/work/one/x"}
+    spec = {"volumes": [{"name": "scratch", "emptyDir": {}}]}
+    inside = {"volumeMounts": [{"name": "scratch", "mountPath": "/scratch/", "subPathExpr": "$(NAME)/x"}]}
+    outside = {"volumeMounts": [{"name": "scratch", "mountPath": "/scratch", "subPath": "../x"}]}
+    assert mounts(inside, spec, Place(tmp_path), {"NAME": "one"}) == {"/scratch": tmp_path / "volumes/scratch/one/x"}
     with pytest.raises(NotConfiguredError, match="leaves its volume"):
         mounts(outside, spec, Place(tmp_path), {})
 
@@ -101,17 +101,19 @@ def world(tmp_path: Path) -> World:
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     (bin_dir / "ours").touch(mode=0o755)
-    pod = {"metadata": {"name": "one", "namespace": "crm", "uid": "u"}, "spec": {"volumes": [{"name": "work", "emptyDir": {}}]}}
+    pod = {"metadata": {"name": "one", "namespace": "crm", "uid": "u"}, "spec": {"volumes": [{"name": "scratch", "emptyDir": {}}]}}
     return World(pod=pod, objects=Objects({}), place=place, bin_dir=bin_dir)
 
 
 def container(**fields: Any) -> dict[str, Any]:
-    return {"name": "main", "volumeMounts": [{"name": "work", "mountPath": "/work"}], **fields}
+    return {"name": "main", "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}], **fields}
 
 
 def test_programs_of_ours_win_over_the_systems(world: World) -> None:
-    made = recipe(container(command=["/app/.venv/bin/ours", "--dir=/work"], args=["$(X)"], env=[{"name": "X", "value": "/work/x"}]), world)
-    assert made.command == (str(world.bin_dir / "ours"), f"--dir={world.place.volumes}/work", f"{world.place.volumes}/work/x")
+    made = recipe(
+        container(command=["/app/.venv/bin/ours", "--dir=/scratch"], args=["$(X)"], env=[{"name": "X", "value": "/scratch/x"}]), world
+    )
+    assert made.command == (str(world.bin_dir / "ours"), f"--dir={world.place.volumes}/scratch", f"{world.place.volumes}/scratch/x")
     assert recipe(container(command=["/bin/sh"]), world).command == ("/bin/sh",)
 
 
@@ -121,10 +123,10 @@ def test_a_program_that_is_nowhere_cannot_start(world: World) -> None:
 
 
 def test_the_pods_own_path_and_home_win(world: World) -> None:
-    made = recipe(container(command=["sh"], env=[{"name": "PATH", "value": "/bin"}, {"name": "HOME", "value": "/work"}]), world)
-    assert (made.env["PATH"], made.env["HOME"]) == ("/bin", f"{world.place.volumes}/work")
+    made = recipe(container(command=["sh"], env=[{"name": "PATH", "value": "/bin"}, {"name": "HOME", "value": "/scratch"}]), world)
+    assert (made.env["PATH"], made.env["HOME"]) == ("/bin", f"{world.place.volumes}/scratch")
 
 
 def test_the_working_directory_is_a_mount_or_the_pods_home(world: World) -> None:
-    assert recipe(container(command=["sh"], workingDir="/work"), world).cwd == world.place.volumes / "work"
+    assert recipe(container(command=["sh"], workingDir="/scratch"), world).cwd == world.place.volumes / "scratch"
     assert recipe(container(command=["sh"], workingDir="/app"), world).cwd == world.place.home
