@@ -88,8 +88,15 @@ local function is_there(id, queue)
   return false
 end
 
+-- Its ended leases too: RQ's clean-up takes one for an abandoned execution, and would delete the job that is offered now.
 local function forget(id, queue)
-  redis.call('DEL', JOB .. id)
+  if redis.call('DEL', JOB .. id) == 1 then
+    for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
+      redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
+      redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution)
+    end
+    redis.call('DEL', 'rq:executions:' .. id)
+  end
   for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
 end
 
