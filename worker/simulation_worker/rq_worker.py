@@ -34,7 +34,7 @@ from rq.worker import WorkerStatus
 
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
 from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.epoch import give_back
+from simulation_core.queue.jobs import give_back
 from simulation_core.queue.names import Kind, parse_job_id, queue_name
 from simulation_worker.deliver import Delivery, Ending
 from simulation_worker.desk import Desk

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Iterator
+from typing import cast
 from uuid import UUID
 
 import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
 from simulation_core.errors import PlanIncompleteError
 from simulation_core.ledger.engine import transaction
+from simulation_core.plan import Plan
 
 _LINES_A_WRITE = 5_000
-
-
-class Batches(Protocol):
-    """One entry a batch. A batch is due at its LAST record's offset."""
-
-    @property
-    def first_record(self) -> NDArray[np.int64]: ...
-    @property
-    def count(self) -> NDArray[np.int16]: ...
-    @property
-    def offset_ms(self) -> NDArray[np.int64]: ...
-
-
-class Plan(Protocol):
-    """What the ledger stores of a plan; simulation_core.plan makes them."""
-
-    @property
-    def offsets_ms(self) -> NDArray[np.int64]: ...
-    @property
-    def batches(self) -> Batches: ...
-    @property
-    def histogram(self) -> Sequence[int]: ...
-    @property
-    def peak_per_minute(self) -> int: ...
-    @property
-    def objects(self) -> Mapping[str, int]: ...
-
 
 # Guarantees: of two that store the same stretch, one moves the watermark; the other rolls its rows back.
 _MOVE_WATERMARK = text("""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from redis import Redis
 
 from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.jobs import give_back
-
-__all__ = ["Epoch", "give_back"]  # the worker finds give_back here as well
 
 KEY = "simulation:epoch"
 

@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, claims, plans
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Claimed, ClaimRequest, Finish, Outcome, RecordResult
+from simulation_core.plan import Batches, Plan
 from simulation_core.spec import parse_spec
 
 DEFAULT_USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
 LEASE_MS = 60_000
 
 
-@dataclass(frozen=True)
-class HandMadeBatches:
-    first_record: NDArray[np.int64]
-    count: NDArray[np.int16]
-    offset_ms: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class HandMadePlan:
-    """The shape of a plan, with due times a test chose."""
-
-    offsets_ms: NDArray[np.int64]
-    batches: HandMadeBatches
-    histogram: tuple[int, ...] = (0,) * 40
-    peak_per_minute: int = 0
-    objects: Mapping[str, int] = field(default_factory=dict)
-
-
-def plan_of(offsets_ms: list[int], batch_size: int) -> HandMadePlan:
+def plan_of(offsets_ms: list[int], batch_size: int) -> Plan:
+    """A plan with due times a test chose."""
     offsets = np.array(offsets_ms, dtype=np.int64)
     firsts = np.arange(0, len(offsets), batch_size, dtype=np.int64)
     ends = np.minimum(firsts + batch_size, len(offsets))
-    batches = HandMadeBatches(first_record=firsts, count=(ends - firsts).astype(np.int16), offset_ms=offsets[ends - 1])
-    return HandMadePlan(offsets_ms=offsets, batches=batches, histogram=(len(offsets),) + (0,) * 39, objects={"contacts": len(offsets)})
+    batches = Batches(first_record=firsts, count=(ends - firsts).astype(np.int16), offset_ms=offsets[ends - 1])
+    histogram = (len(offsets),) + (0,) * 39
+    return Plan(offsets_ms=offsets, batches=batches, histogram=histogram, peak_per_minute=0, objects={"contacts": len(offsets)})
 
 
 class MakeRun:

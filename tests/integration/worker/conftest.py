@@ -8,14 +8,12 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from redis import Redis
 from rq.queue import Queue
@@ -26,6 +24,7 @@ from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, plans, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import ClaimRequest, Run
+from simulation_core.plan import Batches, Plan
 from simulation_core.portals import Portal
 from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.spec import parse_spec
@@ -36,24 +35,6 @@ from simulation_worker.jobs import DELIVER
 from simulation_worker.metrics import Metrics
 
 USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
-
-
-@dataclass(frozen=True)
-class Batches:
-    first_record: NDArray[np.int64]
-    count: NDArray[np.int16]
-    offset_ms: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class HandMadePlan:
-    """The shape of a plan, with due times a test chose."""
-
-    offsets_ms: NDArray[np.int64]
-    batches: Batches
-    histogram: tuple[int, ...] = (0,) * 40
-    peak_per_minute: int = 0
-    objects: dict[str, int] = field(default_factory=dict)
 
 
 class Ledger:
@@ -86,8 +67,9 @@ class Ledger:
         )
         firsts = np.arange(0, records, batch_size, dtype=np.int64)
         counts = np.minimum(batch_size, records - firsts).astype(np.int16)
-        batches = Batches(firsts, counts, np.zeros(len(firsts), dtype=np.int64))
-        plan: Any = HandMadePlan(np.zeros(records, dtype=np.int64), batches)
+        batches = Batches(first_record=firsts, count=counts, offset_ms=np.zeros(len(firsts), dtype=np.int64))
+        offsets = np.zeros(records, dtype=np.int64)
+        plan = Plan(offsets_ms=offsets, batches=batches, histogram=(0,) * 40, peak_per_minute=0, objects={})
         plans.store(self.engine, run, plan, 0)
         plans.publish(self.engine, run, plan)
         return run
