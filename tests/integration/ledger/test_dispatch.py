@@ -106,5 +106,5 @@ def test_offers_are_found_by_index_not_by_reading_every_batch(engine, make_run):
             (dispatch.OVERDUE, {"limit": 100, "portal": "default"}),
         ):
             plan = "\n".join(connection.scalars(text(f"EXPLAIN {statement}"), values))
-            assert "batches_unfinished" in plan
+            assert "batches_shared_unfinished" in plan
             assert "Seq Scan on batches" not in plan
