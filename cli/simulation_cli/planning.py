@@ -64,7 +64,7 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int) -> Preview:
     window_ms = spec.window_ms(start_ms)
     if window_ms <= 0:
         raise SpecError("spec.endTime", "is past: choose a later one")
-    plan = make_plan(spec, window_ms=window_ms, seed=spec.seed or 0)
+    plan = make_plan(spec, start_ms=start_ms, window_ms=window_ms, seed=spec.seed or 0)
     portal = Portal(
         name=spec.portal, calls_per_ten_seconds=limits.ten_seconds, calls_per_day=limits.day, allowed_namespaces=(ANY_NAMESPACE,)
     )

@@ -41,3 +41,7 @@ class UserUnknownError(SimulationError):
 
 class PlanIncompleteError(SimulationError):
     """A plan was to be published before all its batches were stored. Store from the watermark on first."""
+
+
+class PlanVersionError(SimulationError):
+    """A run was planned by a version this build doesn't know. Run the version that accepted it, or a newer one."""

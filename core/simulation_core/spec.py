@@ -9,11 +9,11 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel, to_snake
 
 from simulation_core.errors import SpecError
@@ -143,7 +143,20 @@ class WeekendSurge(SpecPart):
     factor_percent: Annotated[int, _integer(0, 10_000)] = 300
 
 
-CalendarDay = Annotated[str, Field(pattern="^20[0-9]{2}-[0-9]{2}-[0-9]{2}$", max_length=10)]
+def _calendar_day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date of the calendar: correct or remove it") from None
+    return value
+
+
+CalendarDay = Annotated[
+    str,
+    Field(pattern="^20[0-9]{2}-[0-9]{2}-[0-9]{2}$", max_length=10),
+    AfterValidator(_calendar_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": "^20[0-9]{2}-[0-9]{2}-[0-9]{2}$", "maxLength": 10}),
+]
 
 
 class WorkingTime(SpecPart):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from simulation_core import zones
 
 if TYPE_CHECKING:
     from simulation_core.spec import Spec
@@ -41,15 +42,15 @@ def _more_records_than_milliseconds(spec: Spec) -> bool:
     return spec.duration_seconds is not None and spec.total_records > spec.duration_seconds * 1000
 
 
-def _time_zone_unknown(spec: Spec) -> bool:
-    name = spec.distribution.time_zone
-    if name == "UTC":  # needs no time zone database
-        return False
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return True
-    return False
+def _points_are_out_of_order(spec: Spec) -> bool:
+    custom = spec.distribution.custom
+    percents = [point.percent for point in custom.points] if custom else []
+    return percents != sorted(percents)
+
+
+def _points_have_no_weight(spec: Spec) -> bool:
+    custom = spec.distribution.custom
+    return custom is not None and not any(point.weight for point in custom.points)
 
 
 ALWAYS = (
@@ -70,7 +71,7 @@ ALWAYS = (
     ),
     Rule(
         "spec.distribution.timeZone",
-        _time_zone_unknown,
+        lambda spec: spec.distribution.time_zone not in zones.names(),
         "is not a time zone this installation knows: use an IANA name such as Europe/Berlin",
     ),
     _member_without_method("bellCurve", "BellCurve"),
@@ -87,6 +88,16 @@ ALWAYS = (
         "method Custom needs distribution.custom.points: add at least two",
     ),
     Rule(
+        "spec.distribution.custom.points",
+        _points_are_out_of_order,
+        "must be in rising order of percent: sort them",
+    ),
+    Rule(
+        "spec.distribution.custom.points",
+        _points_have_no_weight,
+        "all weights are 0, so no record has a place: raise one",
+    ),
+    Rule(
         "spec.distribution.workingTime.endHour",
         lambda spec: (time := spec.distribution.working_time) is not None and time.end_hour <= time.start_hour,
         "must be after startHour: raise endHour or lower startHour",
@@ -99,16 +110,6 @@ ALWAYS = (
 )
 
 NOT_IN_THIS_VERSION = (
-    Rule(
-        "spec.distribution.method",
-        lambda spec: spec.distribution.method not in ("Linear", "BellCurve"),
-        "not in this version: use Linear or BellCurve",
-    ),
-    Rule(
-        "spec.distribution.workingTime",
-        lambda spec: spec.distribution.working_time is not None,
-        "not in this version: remove workingTime",
-    ),
     Rule(
         "spec.content.source",
         lambda spec: spec.content.source == "OpenAI",

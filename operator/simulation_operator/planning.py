@@ -92,11 +92,11 @@ class Planner:
         if run.start_ms is None or run.end_ms is None:
             raise ValueError(f"run {run.id} has no window yet")
         try:
-            spec = parse_spec(run.spec)
+            spec, window_ms = parse_spec(run.spec), run.end_ms - run.start_ms
+            plan = make_plan(spec, start_ms=run.start_ms, window_ms=window_ms, seed=run.seed, version=run.plan_version)
         except SpecError as error:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
             return
-        plan = make_plan(spec, window_ms=run.end_ms - run.start_ms, seed=run.seed)
         stored = plans.watermark(self._engine, run.id)
         while stored < len(plan.batches.offset_ms):
             stored = plans.store(self._engine, run.id, plan, stored)

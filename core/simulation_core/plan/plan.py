@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation_core.errors import PlanVersionError
 from simulation_core.plan.batches import Batches, in_batches
 from simulation_core.plan.chunks import chunks
 from simulation_core.plan.contacts import total_contacts
@@ -15,7 +16,10 @@ from simulation_core.plan.times import due_offsets
 from simulation_core.spec import Scenario, Spec
 
 PLAN_VERSION = 1
-"""Raised whenever the same spec and seed would give another plan; a stored run keeps the version it was planned with."""
+"""Raised whenever the same spec and seed would give another plan; a stored run keeps the version it was accepted with."""
+
+# How each version computes due times. An old one stays here, with what it needs, for as long as a run planned with it may be resumed.
+_DUE_OFFSETS = {1: due_offsets}
 
 TIMELINE_BUCKETS = 40
 MINUTE_MS = 60_000
@@ -32,9 +36,16 @@ class Plan:
     objects: Mapping[str, int]  # companies, contacts, deals to be created
 
 
-def make_plan(spec: Spec, *, window_ms: int, seed: int) -> Plan:
-    """The plan of `spec` in a window of `window_ms` milliseconds. Memory: 8 bytes a record, at most 18 a batch, and a few MB."""
-    offsets = due_offsets(spec.distribution, records=spec.total_records, window_ms=window_ms)
+def make_plan(spec: Spec, *, start_ms: int, window_ms: int, seed: int, version: int = PLAN_VERSION) -> Plan:
+    """The plan of `spec` for the `window_ms` milliseconds from `start_ms` (Unix epoch) on.
+
+    Memory: 8 bytes a record, at most 18 a batch, and a few MB. Raises SpecError where the density leaves no moment of the window,
+    PlanVersionError for a version this build can't compute.
+    """
+    if version not in _DUE_OFFSETS:
+        known = ", ".join(map(str, _DUE_OFFSETS))
+        raise PlanVersionError(f"plan version {version} is not known here (known: {known}): run the operator that accepted the Simulation")
+    offsets = _DUE_OFFSETS[version](spec.distribution, records=spec.total_records, start_ms=start_ms, window_ms=window_ms, seed=seed)
     return Plan(
         offsets_ms=offsets,
         batches=in_batches(offsets, spec.tolerance_milliseconds),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +10,41 @@ from numpy.typing import NDArray
 from simulation_core.errors import SpecError
 from simulation_core.plan import normal
 from simulation_core.plan.chunks import chunks
-from simulation_core.spec import BellCurve, Distribution, Method
+from simulation_core.plan.density import Floats
+from simulation_core.plan.draws import uniform
+from simulation_core.plan.localtime import Window, working_intervals
+from simulation_core.plan.quantiles import Quantiles
+from simulation_core.plan.shapes import density_of
+from simulation_core.spec import BellCurve, Distribution, Method, Trickle
 
-Offsets = NDArray[np.int64]
+Numbers = NDArray[np.int64]  # of records, from 0
+Offsets = NDArray[np.int64]  # milliseconds from the start
+
+_TRICKLE_STREAM = 0x7219_C41E
+_RANDOM_STREAM = 0x4A2D_0301
 
 
-def due_offsets(distribution: Distribution, *, records: int, window_ms: int) -> Offsets:
-    """`records` offsets, non-decreasing, each 0 … `window_ms`. Raises SpecError for a method this version can't compute."""
-    method = _METHODS.get(distribution.method)
-    if method is None:
-        raise SpecError("spec.distribution.method", f"{distribution.method} is not in this version: use {' or '.join(_METHODS)}")
-    return method(distribution, records, window_ms)
+def due_offsets(distribution: Distribution, *, records: int, start_ms: int, window_ms: int, seed: int) -> Offsets:
+    """`records` offsets, non-decreasing, each 0 … `window_ms`. `start_ms` (Unix epoch) places the window on the calendar.
+
+    Raises SpecError naming the field where no moment of the window is left: no working time, or a density that is zero everywhere.
+    """
+    if distribution.working_time is None and distribution.method is Method.LINEAR:
+        return linear(records, window_ms)
+    if distribution.working_time is None and distribution.method is Method.BELL_CURVE:
+        return bell_curve(distribution.bell_curve or BellCurve(), records, window_ms)
+    quantiles = _quantiles(distribution, Window(start_ms, window_ms, distribution.time_zone))
+    place = _PLACES.get(distribution.method, _evenly)(distribution, records, seed)
+    offsets = _chunk_by_chunk(records, lambda numbers: quantiles.offsets(place(numbers)))
+    if distribution.method is Method.RANDOM:
+        offsets.sort()
+    return np.maximum.accumulate(offsets, out=offsets)  # what the last bit of a float did to the order is put right
 
 
 def linear(records: int, window_ms: int) -> Offsets:
     """Density 1: (i + ½)/n of the window, rounded half up, in integers and so exact (2 · 10⁷ · 3.2 · 10¹¹ fits in 63 bits)."""
 
-    def due(number: NDArray[np.int64]) -> Offsets:
+    def due(number: Numbers) -> Offsets:
         odd = 2 * number + 1
         offsets: Offsets = (odd * window_ms + records) // (2 * records)
         return offsets
@@ -45,38 +63,54 @@ def bell_curve(curve: BellCurve, records: int, window_ms: int) -> Offsets:
     left, right = normal.cdf(-mean / deviation), normal.cdf(-(1 - mean) / deviation)  # the tails that are cut off
     kept = 1.0 - left - right
 
-    def due(number: NDArray[np.int64]) -> Offsets:
+    def due(number: Numbers) -> Offsets:
         position = (number.astype(np.float64) + 0.5) / records
         below = left + position * kept
         above = right + (1.0 - position) * kept
         lower_half = below <= above
         z = normal.quantile(np.where(lower_half, below, above))
-        return _to_offsets(mean + deviation * np.where(lower_half, z, -z), window_ms)
+        nearest = np.rint((mean + deviation * np.where(lower_half, z, -z)) * window_ms).astype(np.int64)
+        return np.clip(nearest, 0, window_ms)  # where a float's last bit led out of the window
 
     offsets = _chunk_by_chunk(records, due)
-    return np.maximum.accumulate(offsets, out=offsets)  # what the last bit of a float did to the order is put right
+    return np.maximum.accumulate(offsets, out=offsets)
 
 
-def _chunk_by_chunk(records: int, due: Callable[[NDArray[np.int64]], Offsets]) -> Offsets:
+def _quantiles(distribution: Distribution, window: Window) -> Quantiles:
+    if distribution.working_time is None:
+        return Quantiles(density_of(distribution, window, np.empty(0, dtype=np.int64)))
+    working = working_intervals(distribution.working_time, window)
+    if not len(working):
+        raise SpecError(
+            "spec.distribution.workingTime", "no working time lies between start and end: add days or hours, or move the window"
+        )
+    return Quantiles.within(working, density_of(distribution, window, working.ravel()))
+
+
+_Place = Callable[[Numbers], Floats]  # the probability, 0 … 1, of each record's moment
+
+
+def _evenly(_: Distribution, records: int, __: int) -> _Place:
+    return lambda numbers: (numbers + 0.5) / records
+
+
+def _trickle(distribution: Distribution, records: int, seed: int) -> _Place:
+    """(i + ½ + j (U - ½))/n with U uniform: each record within the middle share j of its own slot of 1/n, so they stay in order."""
+    jitter = (distribution.trickle or Trickle()).jitter_percent / 100
+    return lambda numbers: (numbers + 0.5 + jitter * (uniform(numbers, seed, _TRICKLE_STREAM) - 0.5)) / records
+
+
+def _random(_: Distribution, __: int, seed: int) -> _Place:
+    """Uniform draws; sorted, they are a Poisson process given its number of events (S. Karlin, H. Taylor, A First Course, 1975, 4.2)."""
+    return lambda numbers: uniform(numbers, seed, _RANDOM_STREAM)
+
+
+_PLACES = {Method.TRICKLE: _trickle, Method.RANDOM: _random}
+
+
+def _chunk_by_chunk(records: int, due: Callable[[Numbers], Offsets]) -> Offsets:
     """The due times of all records, from those of a stretch of record numbers."""
     offsets = np.empty(records, dtype=np.int64)
     for begin, end in chunks(records):
         offsets[begin:end] = due(np.arange(begin, end, dtype=np.int64))
     return offsets
-
-
-def _to_offsets(position: NDArray[np.float64], window_ms: int) -> Offsets:
-    """Positions 0 … 1 to the nearest millisecond, and into the window where a float's last bit led out of it."""
-    nearest = np.rint(position * window_ms).astype(np.int64)
-    return np.clip(nearest, 0, window_ms)
-
-
-def _linear(_: Distribution, records: int, window_ms: int) -> Offsets:
-    return linear(records, window_ms)
-
-
-def _bell_curve(distribution: Distribution, records: int, window_ms: int) -> Offsets:
-    return bell_curve(distribution.bell_curve or BellCurve(), records, window_ms)
-
-
-_METHODS: Mapping[Method, Callable[[Distribution, int, int], Offsets]] = {Method.LINEAR: _linear, Method.BELL_CURVE: _bell_curve}

@@ -17,7 +17,7 @@ def test_every_due_time_of_a_plan_comes_back_in_its_claims(engine, make_run):
     )
     stored = runs.get(engine, run.id)
     spec = parse_spec(stored.spec)
-    plan = make_plan(spec, window_ms=spec.window_ms(stored.start_ms), seed=stored.seed)
+    plan = make_plan(spec, start_ms=stored.start_ms, window_ms=spec.window_ms(stored.start_ms), seed=stored.seed)
     first = 0
     while first < len(plan.batches.offset_ms):
         first = plans.store(engine, run.id, plan, first, limit=7)

@@ -43,7 +43,7 @@ def accepted(engine: Engine, **spec: Any) -> tuple[uuid.UUID, list[int]]:
         plan_version=PLAN_VERSION,
     )
     assert row.start_ms is not None
-    plan = make_plan(parsed, window_ms=parsed.window_ms(row.start_ms), seed=42)
+    plan = make_plan(parsed, start_ms=row.start_ms, window_ms=parsed.window_ms(row.start_ms), seed=42)
     stored = 0
     while stored < len(plan.batches.offset_ms):
         stored = plans.store(engine, run, plan, stored)

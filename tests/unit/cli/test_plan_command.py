@@ -64,7 +64,10 @@ def test_more_than_the_portal_allows_is_said(manifest: Path) -> None:
     [
         (MANIFEST.replace("totalRecords: 4", "totalRecords: 0"), "spec.totalRecords"),
         (MANIFEST.replace("kind: Simulation", "kind: Pod"), "needs exactly one Simulation"),
-        (MANIFEST.replace("Linear", "Bursts"), "not in this version"),
+        (
+            MANIFEST.replace("{method: Linear}", "{method: Linear, workingTime: {startHour: 3, endHour: 4}}"),
+            "spec.distribution.workingTime: no working time",
+        ),
         ("a: [", "is not YAML"),
     ],
 )

@@ -1,38 +1,40 @@
-"""Due times: exactly n, in order, inside the window, at the quantiles of the stated density."""
+"""Due times: exactly n, in order, inside window and working time, each within a millisecond of the stated distribution's quantile."""
+
+from __future__ import annotations
 
 from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from simulation_core.errors import SpecError
+from references import some, theory
+from simulation_core.errors import PlanVersionError, SpecError
 from simulation_core.plan import make_plan, normal
 from simulation_core.plan.times import bell_curve, due_offsets, linear
-from simulation_core.spec import BellCurve, Distribution, Method, parse_spec
+from simulation_core.spec import BellCurve, Distribution, Method, WorkingTime, parse_spec
 
 YEAR_MS = 366 * 86_400_000
-METHODS = st.sampled_from([Method.LINEAR, Method.BELL_CURVE])
-CURVES = st.builds(BellCurve, peak_percent=st.integers(0, 100), spread_percent=st.integers(1, 100))
+START_MS = 1_805_875_200_000  # 2027-03-24T00:00Z: before the change to summer time in Europe
+STARTS = st.integers(START_MS, START_MS + 7 * 86_400_000)
+DETERMINISTIC = st.sampled_from([method for method in Method if method not in (Method.RANDOM, Method.TRICKLE)])
 
 
-def distribution(method: Method, curve: BellCurve) -> Distribution:
-    return Distribution(method=method, bell_curve=curve) if method is Method.BELL_CURVE else Distribution(method=method)
+def offsets_of(distribution: Distribution, records: int, start_ms: int, window_ms: int, seed: int = 42) -> np.ndarray:
+    try:
+        return due_offsets(distribution, records=records, start_ms=start_ms, window_ms=window_ms, seed=seed)
+    except SpecError:  # no working time there, or nothing of the density: tested by themselves
+        assume(False)
+        raise
 
 
-def theoretical_cdf(method: Method, curve: BellCurve, position: np.ndarray) -> np.ndarray:
-    if method is Method.LINEAR:
-        return position
-    bell = NormalDist(curve.peak_percent / 100, curve.spread_percent / 100)
-    below, above = bell.cdf(0), bell.cdf(1)
-    return np.array([(bell.cdf(x) - below) / (above - below) for x in position])
-
-
-@given(METHODS, CURVES, st.integers(1, 20_000), st.integers(1_000, YEAR_MS))
-@settings(max_examples=80, deadline=None)
-def test_exactly_n_times_in_order_and_inside_the_window(method: Method, curve: BellCurve, records: int, window_ms: int) -> None:
-    offsets = due_offsets(distribution(method, curve), records=records, window_ms=window_ms)
+@given(some.distributions(), st.integers(1, 20_000), STARTS, st.integers(1_000, YEAR_MS), st.integers(0, 2**53 - 1))
+@settings(max_examples=300, deadline=None)
+def test_exactly_n_times_in_order_and_inside_the_window(
+    distribution: Distribution, records: int, start_ms: int, window_ms: int, seed: int
+) -> None:
+    offsets = offsets_of(distribution, records, start_ms, window_ms, seed)
     assert len(offsets) == records
     assert offsets.dtype == np.int64
     assert offsets[0] >= 0
@@ -40,16 +42,70 @@ def test_exactly_n_times_in_order_and_inside_the_window(method: Method, curve: B
     assert (np.diff(offsets) >= 0).all()
 
 
-@given(METHODS, CURVES, st.integers(1, 500), st.integers(100_000_000, YEAR_MS))
+@given(some.distributions(working=True), st.integers(1, 300), STARTS, st.integers(1_000, 60 * 86_400_000))
+@settings(max_examples=200, deadline=None)
+def test_no_record_outside_working_time(distribution: Distribution, records: int, start_ms: int, window_ms: int) -> None:
+    for offset in offsets_of(distribution, records, start_ms, window_ms).tolist():
+        assert theory.is_working(theory.local(start_ms, offset, distribution.time_zone), distribution)
+
+
+def assert_quantiles(distribution: Distribution, records: int, start_ms: int, window_ms: int) -> None:
+    """The exact quantile lies within a millisecond of each time, so Kolmogorov and Smirnov's distance is at most 1/n and that resolution.
+
+    Of very many records, 20,000 are looked at: the times are in order, so those between lie between.
+    """
+    looked_at = np.unique(np.linspace(0, records - 1, 20_000).astype(int))
+    offsets = offsets_of(distribution, records, start_ms, window_ms)[looked_at]
+    theory_of = theory.cumulated(distribution, start_ms, window_ms)
+    wanted, rounding = (looked_at + 0.5) / records, 5e-8
+    before, at, after = theory_of(offsets - 1), theory_of(offsets), theory_of(offsets + 1)
+    assert (before <= wanted + rounding).all()
+    assert (after >= wanted - rounding).all()
+    distance = max((at - looked_at / records).max(), ((looked_at + 1) / records - at).max())
+    assert distance <= 1 / records + (after - before).max() + rounding
+
+
+@given(some.distributions(methods=DETERMINISTIC), st.integers(1, 5_000), STARTS, st.integers(1_000, 30 * 86_400_000))
+@settings(max_examples=300, deadline=None)
+def test_each_time_is_the_quantile_of_the_stated_density(distribution: Distribution, records: int, start_ms: int, window_ms: int) -> None:
+    assert_quantiles(distribution, records, start_ms, window_ms)
+
+
+@pytest.mark.parametrize("method", [method for method in Method if method not in (Method.RANDOM, Method.TRICKLE, Method.CUSTOM)])
+@pytest.mark.parametrize("working", [False, True], ids=["any time", "working time"])
+def test_a_million_over_a_year_are_quantiles_too(method: Method, working: bool) -> None:
+    spec = {"scenario": "B2C", "totalRecords": 1, "durationSeconds": 1, "distribution": {"method": method, "timeZone": "Europe/Berlin"}}
+    distribution = parse_spec(spec).distribution
+    if working:
+        distribution = distribution.model_copy(update={"working_time": WorkingTime(holidays=("2027-12-24",))})
+    assert_quantiles(distribution, 1_000_000, START_MS, YEAR_MS)
+
+
+@given(some.distributions(methods=st.just(Method.TRICKLE)), st.integers(1, 5_000), STARTS, st.integers(0, 2**53 - 1))
 @settings(max_examples=60, deadline=None)
-def test_the_empirical_distribution_is_the_theoretical_one(method: Method, curve: BellCurve, records: int, window_ms: int) -> None:
-    """Kolmogorov and Smirnov's distance is at most 1/n: half a step by construction, the rest is the millisecond's share."""
-    offsets = due_offsets(distribution(method, curve), records=records, window_ms=window_ms)
-    steepest = 40.0 / window_ms  # the density of the narrowest curve, per millisecond
-    theory = theoretical_cdf(method, curve, offsets / window_ms)
-    ranks = np.arange(records)
-    distance = max(np.abs(theory - ranks / records).max(), np.abs((ranks + 1) / records - theory).max())
-    assert distance <= 1 / records + 2 * steepest
+def test_a_trickle_moves_each_record_within_its_share_of_its_own_slot(
+    distribution: Distribution, records: int, start_ms: int, seed: int
+) -> None:
+    window_ms = 30 * 86_400_000
+    offsets = offsets_of(distribution, records, start_ms, window_ms, seed)
+    theory_of = theory.cumulated(distribution, start_ms, window_ms)
+    half, slot = distribution.trickle.jitter_percent / 200, (np.arange(records) + 0.5) / records
+    assert (theory_of(offsets - 1) <= slot + half / records + 1e-9).all()
+    assert (theory_of(offsets + 1) >= slot - half / records - 1e-9).all()
+
+
+@pytest.mark.parametrize("working", [False, True], ids=["any time", "working time"])
+def test_random_times_follow_the_density_and_look_independent(working: bool) -> None:
+    distribution = Distribution(method=Method.RANDOM, working_time=WorkingTime() if working else None, time_zone="America/New_York")
+    records, window_ms = 100_000, 30 * 86_400_000
+    offsets = due_offsets(distribution, records=records, start_ms=START_MS, window_ms=window_ms, seed=7)
+    at = theory.cumulated(distribution, START_MS, window_ms)(offsets)
+    distance = np.abs(at - (np.arange(records) + 0.5) / records).max()
+    assert 0.2 / np.sqrt(records) < distance < 1.95 / np.sqrt(records)  # Kolmogorov's law: between its 1e-6 and its 0.999 quantile
+    gaps = np.diff(at) * records
+    assert abs(gaps.std() - 1) < 0.02  # exponential, as of a Poisson process
+    again = due_offsets(distribution, records=records, start_ms=START_MS, window_ms=window_ms, seed=8)
+    assert (again != offsets).mean() > 0.99
 
 
 def test_linear_is_exact_in_integers() -> None:
@@ -78,14 +134,25 @@ def test_the_normal_quantile_agrees_with_the_standard_library_and_reaches_far_in
     assert normal.cdf(far) == pytest.approx(1e-300, rel=1e-9)
 
 
+def test_a_bell_curve_whose_peak_lies_far_outside_working_time_keeps_its_shape() -> None:
+    """Twenty standard deviations away its density is 10⁻⁸⁷, and all of it lies at the edge that is nearest to the peak."""
+    curve = Distribution(method=Method.BELL_CURVE, bell_curve=BellCurve(peak_percent=50, spread_percent=1), working_time=WorkingTime())
+    week_ms, sunday_midnight_ms = 2 * 86_400_000, 1_806_105_600_000 - 86_400_000  # Friday 00:00Z begins this window's four days
+    offsets = due_offsets(curve, records=1_000, start_ms=sunday_midnight_ms, window_ms=2 * week_ms, seed=1)
+    hours = offsets / 3_600_000
+    assert (hours.max() - hours.min()) < 1
+    assert theory.is_working(theory.local(sunday_midnight_ms, float(offsets[0]), "UTC"), curve)
+
+
 def test_the_peak_and_the_timeline_are_those_of_the_times() -> None:
     spec = parse_spec({"scenario": "B2B", "totalRecords": 1200, "durationSeconds": 600, "distribution": {"method": "Linear"}})
-    plan = make_plan(spec, window_ms=600_000, seed=1)
+    plan = make_plan(spec, start_ms=0, window_ms=600_000, seed=1)
     assert plan.histogram == (30,) * 40
     assert plan.peak_per_minute == 120
     assert plan.objects == {"companies": 1200, "contacts": 1200, "deals": 0}
 
 
-def test_a_method_of_a_later_version_is_refused_by_name() -> None:
-    with pytest.raises(SpecError, match=r"spec\.distribution\.method: Bursts is not in this version"):
-        due_offsets(Distribution(method=Method.BURSTS), records=1, window_ms=1_000)
+def test_a_plan_of_an_unknown_version_is_refused() -> None:
+    spec = parse_spec({"scenario": "B2B", "totalRecords": 1, "durationSeconds": 600})
+    with pytest.raises(PlanVersionError, match="plan version 99 is not known here"):
+        make_plan(spec, start_ms=0, window_ms=600_000, seed=1, version=99)

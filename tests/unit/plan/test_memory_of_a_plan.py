@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from simulation_core.plan import chunks, make_plan
-from simulation_core.spec import parse_spec
+from simulation_core.spec import Method, parse_spec
 
-METHODS = ["Linear", "BellCurve"]
+METHODS = [method.value for method in Method if method is not Method.CUSTOM]
 
 
 def plan(method: str, *, records: int, tolerance_ms: int = 1000):
@@ -22,7 +22,7 @@ def plan(method: str, *, records: int, tolerance_ms: int = 1000):
             "records": {"contactsPerCompany": {"min": 1, "max": 4}},
         }
     )
-    return make_plan(spec, window_ms=86_400_000, seed=42)
+    return make_plan(spec, start_ms=0, window_ms=86_400_000, seed=42)
 
 
 @pytest.mark.parametrize("method", METHODS)
