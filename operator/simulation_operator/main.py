@@ -136,7 +136,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
     dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
     setbacks = Setbacks(roster)
-    planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, dispatch=dispatcher.tick)
+    planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, portals=portals, dispatch=dispatcher.tick)
     resync = Resync(
         api=api,
         engine=engine,

@@ -11,11 +11,15 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError, SpecError
-from simulation_core.ledger import plans, runs
+from simulation_core.ledger import demands, plans, runs
 from simulation_core.ledger.values import Run
-from simulation_core.plan import make_plan
+from simulation_core.plan import Plan, make_plan
+from simulation_core.plan.advice import demand_of
+from simulation_core.plan.feasibility import Demand, excess
+from simulation_core.plan.load import load_of
+from simulation_core.portals import PortalsFile
 from simulation_core.reasons import Reason
-from simulation_core.spec import parse_spec
+from simulation_core.spec import Spec, parse_spec
 from simulation_operator.keys import KeyQueue
 from simulation_operator.resource import Key
 from simulation_operator.setbacks import Setbacks
@@ -31,12 +35,20 @@ class Planner:
     """A few plans at a time. A plan that was interrupted is made again, bit for bit the same, and stored from the watermark on."""
 
     def __init__(
-        self, *, engine: Engine, threads: Threads, queue: KeyQueue[Key], setbacks: Setbacks, dispatch: Callable[[], object]
+        self,
+        *,
+        engine: Engine,
+        threads: Threads,
+        queue: KeyQueue[Key],
+        setbacks: Setbacks,
+        portals: PortalsFile,
+        dispatch: Callable[[], object],
     ) -> None:
         self._engine = engine
         self._threads = threads
         self._queue = queue
         self._setbacks = setbacks
+        self._portals = portals
         self._dispatch = dispatch  # one tick of the dispatcher, so that records due within seconds are offered at once
         self._one_dispatch = asyncio.Lock()
         self._dispatch_waits = False
@@ -60,11 +72,14 @@ class Planner:
     async def _plan(self, key: Key, run: Run) -> None:
         try:
             async with self._place(run), self._room:
-                await self._threads.plan(self._store, run)
+                too_much = await self._threads.plan(self._store, run)
             self._setbacks.clear(key)
             self._queue.forget(key)
             self._queue.add(key)
             await self._offer()
+            if too_much:
+                async with self._place(run), self._room:
+                    await self._threads.plan(self._advise, run)
         except LedgerUnavailableError as error:
             log.warning("planning %s waits: %s", key, error)
             self._queue.retry(key)
@@ -88,16 +103,39 @@ class Planner:
             self._dispatch_waits = False
             await self._threads.ledger(self._dispatch)
 
-    def _store(self, run: Run) -> None:
-        if run.start_ms is None or run.end_ms is None:
-            raise ValueError(f"run {run.id} has no window yet")
+    def _store(self, run: Run) -> bool:
+        """True: it needs more than its portal has."""
         try:
-            spec, window_ms = parse_spec(run.spec), run.end_ms - run.start_ms
-            plan = make_plan(spec, start_ms=run.start_ms, window_ms=window_ms, seed=run.seed, version=run.plan_version)
+            spec, plan = _plan_of(run)
         except SpecError as error:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
-            return
+            return False
         stored = plans.watermark(self._engine, run.id)
         while stored < len(plan.batches.offset_ms):
             stored = plans.store(self._engine, run.id, plan, stored)
+        load = load_of(spec, plan, seed=run.seed)
+        demands.store(self._engine, run.id, Demand(load=load))
         plans.publish(self._engine, run.id, plan)
+        portal = self._portals.current.get(run.portal)
+        return portal is not None and excess(load, portal) > 1
+
+    def _advise(self, run: Run) -> None:
+        """What would do is found by planning several times more: nothing waits for it, least of all the run itself."""
+        portal = self._portals.current.get(run.portal)
+        if portal is not None:
+            spec, plan = _plan_of(run)
+            start_ms, window_ms = _window(run)
+            demand = demand_of(spec, plan, portal, start_ms=start_ms, window_ms=window_ms, seed=run.seed)
+            demands.store(self._engine, run.id, demand)
+
+
+def _plan_of(run: Run) -> tuple[Spec, Plan]:
+    spec, (start_ms, window_ms) = parse_spec(run.spec), _window(run)
+    return spec, make_plan(spec, start_ms=start_ms, window_ms=window_ms, seed=run.seed, version=run.plan_version)
+
+
+def _window(run: Run) -> tuple[int, int]:
+    """Start (Unix epoch) and length, in milliseconds."""
+    if run.start_ms is None or run.end_ms is None:
+        raise ValueError(f"run {run.id} has no window yet")
+    return run.start_ms, run.end_ms - run.start_ms

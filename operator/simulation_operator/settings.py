@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
+from simulation_core.plan.load import BATCHES_PER_WORKER, WORKER_LEAD_SECONDS
 from simulation_core.settings import ProcessSettings
 
 EVERY_NAMESPACE = "*"
@@ -27,9 +28,9 @@ class OperatorSettings(ProcessSettings):
     lead_milliseconds: Annotated[int, Field(ge=0)] = 10_000  # from acceptance to the start, where the spec names none
     minimum_workers: Annotated[int, Field(ge=0)] = 0
     maximum_workers: Annotated[int, Field(ge=1)] = 4
-    batches_per_worker: Annotated[int, Field(ge=1)] = 50  # due or soon due, before another worker is asked for
+    batches_per_worker: Annotated[int, Field(ge=1)] = BATCHES_PER_WORKER  # due or soon due, before another worker is asked for
     quiet_seconds: Annotated[int, Field(ge=0)] = 60  # how long fewer workers must have been enough before some go
-    worker_lead_seconds: Annotated[int, Field(ge=0)] = 15  # from asking for a worker to its first claim
+    worker_lead_seconds: Annotated[int, Field(ge=0)] = WORKER_LEAD_SECONDS  # from asking for a worker to its first claim
     writes_per_second: Annotated[float, Field(gt=0)] = 40.0  # to the API server, all kinds together
     write_burst: Annotated[int, Field(ge=1)] = 10
     progress_seconds: Annotated[float, Field(gt=0)] = 2.0

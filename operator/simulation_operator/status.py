@@ -9,7 +9,7 @@ from typing import Any
 
 from simulation_core.clock import iso_ms, iso_seconds
 from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
-from simulation_core.plan.feasibility import Load, feasible
+from simulation_core.plan.feasibility import feasible
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_operator.conditions import Condition, find, render
@@ -147,8 +147,8 @@ def _conditions(view: View, progress: Progress, blocking: Problem | None) -> lis
     reason, message = standing(progress, view.now_ms)
     moving = run.status in {Status.PLANNING, Status.QUEUED, Status.RUNNING} and run.run_state is RunState.RUNNING
     conditions = [_accepted(run)]
-    if any(progress.planned) and view.portal is not None:
-        verdict = feasible(_load(progress), view.portal)
+    if progress.demand is not None and view.portal is not None:
+        verdict = feasible(progress.demand, view.portal)
         conditions.append(Condition("Feasible", verdict.holds, verdict.reason, verdict.message))
     # What fails when it should be resumed or suspended must be seen as well.
     waits = blocking is not None and (moving or (blocking.reason is Reason.INTERNAL_ERROR and not run.status.terminal))
@@ -215,17 +215,6 @@ def _failure(failure: Failure) -> dict[str, Any]:
 
 def _rendered(view: View, conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     return render(conditions, before=view.before.get("conditions", ()), generation=view.observed_generation, now_ms=view.now_ms)
-
-
-def _load(progress: Progress) -> Load:
-    run = progress.run
-    return Load(
-        scenario=run.scenario,
-        records=run.total_records,
-        window_ms=(run.end_ms or 0) - (run.start_ms or 0),
-        tolerance_ms=run.spec["toleranceMilliseconds"],
-        peak_per_minute=progress.peak_per_minute,
-    )
 
 
 def _next_record(run: Run, next_due_ms: int | None) -> str | None:

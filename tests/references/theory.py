@@ -21,6 +21,10 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 Cumulated = Callable[[np.ndarray], np.ndarray]
 
 
+class TooLittleLeftError(Exception):
+    """So little of the density lies in working time that differences of cumulated ones are mostly rounding: nothing to check against."""
+
+
 def local(start_ms: int, offset_ms: float, zone: str) -> datetime:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=start_ms + float(offset_ms))).astimezone(ZoneInfo(zone))
 
@@ -51,6 +55,8 @@ def cumulated(distribution: Distribution, start_ms: int, window_ms: int) -> Cumu
     begins, ends = np.array(working, dtype=float).reshape(-1, 2).T
     masses = whole(ends) - whole(begins)
     reached = np.concatenate([[0.0], np.cumsum(masses)])
+    if reached[-1] < 1e-6 * (whole(np.array([window_ms]))[0] - whole(np.array([0]))[0]):
+        raise TooLittleLeftError
 
     def restricted(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x, dtype=float)

@@ -15,6 +15,7 @@ from simulation_core.ledger.lateness import BUCKETS, percentile
 from simulation_core.ledger.rows import to_run
 from simulation_core.ledger.sql import ORIGIN_MS, PENDING, UNEXPIRED_CLAIM
 from simulation_core.ledger.values import Failure, Progress
+from simulation_core.plan.feasibility import Demand
 
 TIMELINE_BUCKETS = 40
 
@@ -113,6 +114,7 @@ def _progress(row: RowMapping, failures: list[Failure]) -> Progress:
         draining=row["draining"],
         next_due_ms=row["next_due_ms"],
         peak_per_minute=row["peak_per_minute"],
+        demand=Demand.from_json(row["load"]),
         objects=row["objects"],
         bucket_ms=max(1, -(-window_ms // TIMELINE_BUCKETS)),
         planned=row["planned"],

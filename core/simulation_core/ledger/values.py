@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from simulation_core.plan.feasibility import Demand
+
 
 class Status(enum.StrEnum):
     """`simulations.status`: what the run has reached."""
@@ -173,6 +175,7 @@ class Progress:
     draining: int  # unexpired claims
     next_due_ms: int | None
     peak_per_minute: int
+    demand: Demand | None  # what the plan asks of its portal; None: it isn't planned yet
     objects: Mapping[str, int]  # planned companies, contacts, deals
     bucket_ms: int
     planned: Sequence[int]

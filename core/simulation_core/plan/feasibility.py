@@ -1,50 +1,53 @@
-"""Whether a plan fits the portal's limits, judged by the batches that it will take, each with calls of its own."""
+"""Whether a plan fits its portal's limits, and if not, by how much and what would do. Pure."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
-from simulation_core.plan.batches import MAX_BATCH
-from simulation_core.portals import Portal
+from pydantic.alias_generators import to_camel, to_snake
+
+from simulation_core.clock import duration_words
+from simulation_core.plan.load import Load
+from simulation_core.portals import TIERS, Portal
 from simulation_core.reasons import Reason
-
-TEN_SECONDS_MS = 10_000
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
-# A batch's calls. B2B: companies, contacts, their associations. B2C: contacts.
-CALLS_A_BATCH = {"B2B": 3, "B2C": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Load:
-    """What a plan asks of a portal."""
+class Advice:
+    """What would make a plan fit a portal with these limits. None: that alone doesn't do it."""
 
-    scenario: str
-    records: int
-    window_ms: int
-    tolerance_ms: int
-    peak_per_minute: int
+    portal_calls_per_ten_seconds: int
+    portal_calls_per_day: int
+    late_milliseconds: int  # how late the latest records will be at these limits, if nothing is changed and nobody else uses the portal
+    duration_seconds: int | None  # a window of that length would do
+    end_time: str | None  # the same, for a spec that says endTime
+    tolerance_milliseconds: int | None
 
-    @property
-    def peak_calls(self) -> int:
-        """Within the fullest ten seconds: the records of its minute (or shorter window) taken as even."""
-        records = math.ceil(self.peak_per_minute * TEN_SECONDS_MS / min(MINUTE_MS, max(self.window_ms, TEN_SECONDS_MS)))
-        return self._calls(records, TEN_SECONDS_MS)
+    def is_for(self, portal: Portal) -> bool:
+        return (self.portal_calls_per_ten_seconds, self.portal_calls_per_day) == (portal.calls_per_ten_seconds, portal.calls_per_day)
 
-    @property
-    def calls(self) -> int:
-        return self._calls(self.records, self.window_ms)
 
-    @property
-    def calls_a_day(self) -> int:
-        """On the fullest day, which has at most as many as its minutes have at the peak."""
-        return min(self.calls, self._calls(min(self.records, self.peak_per_minute * DAY_MS // MINUTE_MS), DAY_MS))
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """A load with the advice that goes with it, as the ledger keeps it."""
 
-    def _calls(self, records: int, within_ms: int) -> int:
-        """A batch is closed by the tolerance or by being full; there are never more batches than records."""
-        by_time = records if self.tolerance_ms == 0 else math.ceil(within_ms / self.tolerance_ms)
-        return min(records, by_time + records // MAX_BATCH) * CALLS_A_BATCH[self.scenario]
+    load: Load
+    advice: Advice | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**_camel(asdict(self.load)), **({"advice": _camel(asdict(self.advice))} if self.advice else {})}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self | None:
+        """None where nothing is stored: the plan isn't published yet."""
+        if not stored:
+            return None
+        values = {to_snake(name): value for name, value in stored.items()}
+        advice = values.pop("advice", None)
+        known = None if advice is None else Advice(**{to_snake(name): value for name, value in advice.items()})
+        return cls(load=Load(**values), advice=known)
 
 
 @dataclass(frozen=True)
@@ -54,25 +57,71 @@ class Feasibility:
     message: str
 
 
-def feasible(load: Load, portal: Portal) -> Feasibility:
-    """No: records will be late, and the message says what would do. An estimate from above: what fits by it fits."""
-    if load.peak_calls > portal.calls_per_ten_seconds:
+def excess(load: Load, portal: Portal) -> float:
+    """How many times the portal's limits the load needs at its fullest; up to 1 it fits."""
+    return max(load.calls_per_ten_seconds / portal.calls_per_ten_seconds, load.calls_per_day / portal.calls_per_day)
+
+
+def feasible(demand: Demand, portal: Portal) -> Feasibility:
+    """No: records will be late, and the message says by how much and what would do. Other runs on the portal aren't counted."""
+    load = demand.load
+    if excess(load, portal) <= 1:
         return Feasibility(
-            False,
-            Reason.EXCEEDS_LIMITS,
-            f"The fullest ten seconds need up to {load.peak_calls} calls, and portal {portal.name!r} has {portal.calls_per_ten_seconds}: "
-            "records will be late. Lengthen the window, raise toleranceMilliseconds or lower totalRecords.",
+            True,
+            Reason.WITHIN_LIMITS,
+            f"The fullest ten seconds need {_share(load.calls_per_ten_seconds, portal.calls_per_ten_seconds)}, "
+            f"the fullest day {_share(load.calls_per_day, portal.calls_per_day)} of portal {portal.name!r}.",
         )
-    if load.calls_a_day > portal.calls_per_day:
-        return Feasibility(
-            False,
-            Reason.EXCEEDS_LIMITS,
-            f"The fullest day needs up to {load.calls_a_day} calls, and portal {portal.name!r} has {portal.calls_per_day}: records will be "
-            "late. Lengthen the window, raise toleranceMilliseconds or lower totalRecords.",
-        )
+    advice = demand.advice if demand.advice is not None and demand.advice.is_for(portal) else None
     return Feasibility(
-        True,
-        Reason.WITHIN_LIMITS,
-        f"The fullest ten seconds need up to {load.peak_calls} of the portal's {portal.calls_per_ten_seconds} calls; "
-        f"in all it is up to {load.calls}, at {portal.calls_per_day} a day.",
+        False,
+        Reason.EXCEEDS_LIMITS,
+        f"{_too_much(load, portal)}: records will be {_how_late(advice)}. Would do: {'; '.join(remedies(load, portal, advice))}.",
     )
+
+
+def remedies(load: Load, portal: Portal, advice: Advice | None) -> list[str]:
+    """Each alone would do, with the number that would."""
+    found = []
+    if advice is not None and advice.end_time is not None:
+        found.append(f"endTime: {advice.end_time} or later")
+    elif advice is not None and advice.duration_seconds is not None:
+        found.append(f"durationSeconds: {advice.duration_seconds} or more")
+    if advice is not None and advice.tolerance_milliseconds is not None:
+        found.append(f"toleranceMilliseconds: {advice.tolerance_milliseconds}")
+    return [*found, _larger_portal(load, portal)]
+
+
+def _larger_portal(load: Load, portal: Portal) -> str:
+    """What of its two limits is too small, and the first of HubSpot's tiers that has enough."""
+    needed = []
+    if load.calls_per_ten_seconds > portal.calls_per_ten_seconds:
+        needed.append(f"{load.calls_per_ten_seconds} calls in ten seconds")
+    if load.calls_per_day > portal.calls_per_day:
+        needed.append(f"{load.calls_per_day} calls a day")
+    tier = next((name for name, (ten, day) in TIERS.items() if ten >= load.calls_per_ten_seconds and day >= load.calls_per_day), None)
+    return f"a portal with {' and '.join(needed)}{f' (tier {tier})' if tier else ''}"
+
+
+def _too_much(load: Load, portal: Portal) -> str:
+    within, calls, limit = "ten seconds need", load.calls_per_ten_seconds, portal.calls_per_ten_seconds
+    if calls <= limit:
+        within, calls, limit = "day needs", load.calls_per_day, portal.calls_per_day
+    return f"The fullest {within} {calls} calls, and portal {portal.name!r} has {limit}"
+
+
+def _share(calls: int, limit: int) -> str:
+    return f"{calls} of {limit} calls ({percent_of(calls, limit)} %)"
+
+
+def percent_of(calls: int, limit: int) -> int:
+    """Rounded up, so that what is needed never reads as nothing."""
+    return -(-calls * 100 // limit)
+
+
+def _how_late(advice: Advice | None) -> str:
+    return "late" if advice is None or not advice.late_milliseconds else f"up to {duration_words(advice.late_milliseconds)} late"
+
+
+def _camel(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {to_camel(name): value for name, value in values.items()}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from simulation_core.errors import PlanVersionError
 from simulation_core.plan.batches import Batches, in_batches
-from simulation_core.plan.chunks import chunks
 from simulation_core.plan.contacts import total_contacts
+from simulation_core.plan.peaks import MINUTE_MS, most_within
 from simulation_core.plan.times import due_offsets
 from simulation_core.spec import Scenario, Spec
 
@@ -22,7 +22,6 @@ PLAN_VERSION = 1
 _DUE_OFFSETS = {1: due_offsets}
 
 TIMELINE_BUCKETS = 40
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +39,10 @@ def make_plan(spec: Spec, *, start_ms: int, window_ms: int, seed: int, version: 
     """The plan of `spec` for the `window_ms` milliseconds from `start_ms` (Unix epoch) on.
 
     Memory: 8 bytes a record, at most 18 a batch, and a few MB. Raises SpecError where the density leaves no moment of the window,
-    PlanVersionError for a version this build can't compute.
+    PlanVersionError for a version this build can't compute, ValueError for a window without length.
     """
+    if window_ms <= 0:
+        raise ValueError(f"a window of {window_ms} ms holds no record")
     if version not in _DUE_OFFSETS:
         known = ", ".join(map(str, _DUE_OFFSETS))
         raise PlanVersionError(f"plan version {version} is not known here (known: {known}): run the operator that accepted the Simulation")
@@ -50,7 +51,7 @@ def make_plan(spec: Spec, *, start_ms: int, window_ms: int, seed: int, version: 
         offsets_ms=offsets,
         batches=in_batches(offsets, spec.tolerance_milliseconds),
         histogram=_histogram(offsets, window_ms),
-        peak_per_minute=_peak_per_minute(offsets),
+        peak_per_minute=most_within(offsets, MINUTE_MS),
         objects=_objects(spec, seed),
     )
 
@@ -60,16 +61,6 @@ def _histogram(offsets_ms: NDArray[np.int64], window_ms: int) -> tuple[int, ...]
     edges = [-(-part * window_ms // TIMELINE_BUCKETS) for part in range(1, TIMELINE_BUCKETS)]
     beginnings = np.searchsorted(offsets_ms, edges, side="left")
     return tuple(np.diff(beginnings, prepend=0, append=len(offsets_ms)).tolist())
-
-
-def _peak_per_minute(offsets_ms: NDArray[np.int64]) -> int:
-    """A fullest minute begins with a record, so only those n minutes are looked at."""
-
-    def fullest(begin: int, end: int) -> int:
-        beyond = np.searchsorted(offsets_ms, offsets_ms[begin:end] + MINUTE_MS, side="left")
-        return int((beyond - np.arange(begin, end)).max())
-
-    return max(fullest(begin, end) for begin, end in chunks(len(offsets_ms)))
 
 
 def _objects(spec: Spec, seed: int) -> Mapping[str, int]:

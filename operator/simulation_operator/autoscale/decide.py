@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass
+
+from simulation_core.plan.load import workers_for
 
 
 class Reason(enum.StrEnum):
@@ -65,7 +66,7 @@ def decide(seen: Observation) -> Decision:
 
 
 def wanted_replicas(demand: Demand, seen: Observation) -> int:
-    return min(seen.maximum, max(seen.minimum, math.ceil(demand.batches / seen.batches_per_replica)))
+    return min(seen.maximum, max(seen.minimum, workers_for(demand.batches, seen.batches_per_replica)))
 
 
 def rise_at_once(wanted: int, demand: Demand, seen: Observation) -> Decision | None:

@@ -35,7 +35,9 @@ async def test_large_plans_take_turns_and_small_ones_pass(monkeypatch: pytest.Mo
         goes_on.wait(10)
         large_now.pop()
 
-    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), dispatch=lambda: None)
+    planner = Planner(
+        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), portals=Mock(), dispatch=lambda: None
+    )
     monkeypatch.setattr(planner, "_store", store)
     for records in (LARGE_RECORDS, 10 * LARGE_RECORDS, LARGE_RECORDS, 5):
         key = Key("team", "launch", uuid4())

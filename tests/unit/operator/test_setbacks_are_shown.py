@@ -83,11 +83,13 @@ async def test_an_outage_is_not_an_internal_error(roster: Roster, monkeypatch: A
 
 async def test_failing_plans_are_shown_and_a_stored_one_clears_it(roster: Roster, monkeypatch: Any) -> None:
     threads = Threads()
-    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(roster), dispatch=lambda: None)
+    planner = Planner(
+        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(roster), portals=Mock(), dispatch=lambda: None
+    )
     run: Any = SimpleNamespace(id=KEY.uid, total_records=1)
 
     async def plan_with(error: Exception | None) -> None:
-        monkeypatch.setattr(planner, "_store", Mock(side_effect=error))
+        monkeypatch.setattr(planner, "_store", Mock(side_effect=error, return_value=False))
         planner.start(KEY, run)
         await asyncio.gather(*planner._under_way.values())
 

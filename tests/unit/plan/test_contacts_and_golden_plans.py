@@ -11,7 +11,7 @@ from simulation_core.plan import PLAN_VERSION, make_plan
 from simulation_core.plan.contacts import contacts_for, contacts_of, total_contacts
 from simulation_core.spec import Method, Range, parse_spec
 
-START_MS = 1_805_875_200_000  # 2027-03-24T00:00Z; the window below holds Europe's change to summer time
+START_MS = 1_805_846_400_000  # 2027-03-24T00:00Z; the window below holds Europe's change to summer time
 WINDOW_MS = 14 * 86_400_000
 # Of 10,001 records of each method with its defaults, every hundredth offset. A difference above 1 ms is a new PLAN_VERSION.
 GOLDEN = json.loads((Path(__file__).parent / "golden_plans.json").read_text())

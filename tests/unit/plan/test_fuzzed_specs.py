@@ -18,7 +18,7 @@ from simulation_operator.lifecycle.decide import Accept, Refuse, decide
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import Key, Simulation
 
-START_MS = 1_805_875_200_000
+START_MS = 1_805_846_400_000
 PORTALS = Portals({"default": Portal(name="default", allowed_namespaces=("*",))})
 
 NONSENSE = st.one_of(

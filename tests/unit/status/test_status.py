@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 
 from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
+from simulation_core.plan.feasibility import Demand
+from simulation_core.plan.load import Load
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_operator.conditions import find
@@ -28,7 +30,9 @@ RUN = Run(
     deleted_ms=None,
 )  # fmt: skip
 PROGRESS = Progress(
-    run=RUN, draining=0, next_due_ms=NOW_MS + 500, peak_per_minute=200, objects={"companies": 200, "contacts": 200, "deals": 0},
+    run=RUN, draining=0, next_due_ms=NOW_MS + 500, peak_per_minute=200,
+    demand=Demand(load=Load(calls=180, calls_per_ten_seconds=30, calls_per_day=180, batches_per_lead=15)),
+    objects={"companies": 200, "contacts": 200, "deals": 0},
     bucket_ms=1500, planned=[5] * 40, delivered=[5] * 17 + [0] * 23, lateness_p50_ms=210, lateness_p99_ms=940, failures=[],
 )  # fmt: skip
 SIMULATION = Simulation(key=Key("team", "launch", UID), generation=3, spec={"totalRecords": 200})
@@ -180,7 +184,7 @@ def test_a_plan_beyond_the_portals_limits_is_not_feasible() -> None:
     narrow = Portal(name="default", allowed_namespaces=("*",), calls_per_ten_seconds=2)
     shown = build(replace(VIEW, portal=narrow))
     assert find(shown, "Feasible")["reason"] == "ExceedsLimits"
-    assert "up to 30 calls" in find(shown, "Feasible")["message"]
+    assert "need 30 calls, and portal 'default' has 2" in find(shown, "Feasible")["message"]
 
 
 def test_the_expected_end_of_a_late_run_does_not_change_with_every_look() -> None:
@@ -227,7 +231,7 @@ def test_a_completed_run_says_how_late_it_was() -> None:
 
 def test_a_window_that_had_passed_was_never_accepted_nor_planned() -> None:
     passed = replace(RUN, status=Status.FAILED, reason="WindowPassed", message="The window ended yesterday.", records_processed=0)
-    shown = build(replace(VIEW, progress=replace(PROGRESS, run=passed, planned=[0] * 40)))
+    shown = build(replace(VIEW, progress=replace(PROGRESS, run=passed, planned=[0] * 40, demand=None)))
     assert holds(shown, "Accepted") == "False"
     assert "timeline" not in shown
     assert "Feasible" not in {condition["type"] for condition in shown["conditions"]}

@@ -1,0 +1,88 @@
+"""The numbers that would make a plan fit, found by planning again with them. Takes several times as long as the plan itself."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+
+import numpy as np
+
+from simulation_core.clock import iso_ms
+from simulation_core.plan.batches import in_batches
+from simulation_core.plan.feasibility import Advice, Demand, excess
+from simulation_core.plan.load import Load, calls_reached, load_of
+from simulation_core.plan.peaks import DAY_MS, TEN_SECONDS_MS
+from simulation_core.plan.plan import Plan, make_plan
+from simulation_core.portals import Portal
+from simulation_core.spec import MAX_DURATION_SECONDS, Spec
+
+# What a person would write, up to a day.
+TOLERANCES_MS = tuple(step * 10**power for power in range(8) for step in (1, 2, 5) if step * 10**power <= DAY_MS)
+_TRIES = 12
+_LEAST_STEP = 1.02
+_MINUTE_S, _HOUR_S = 60, 3600
+
+
+def demand_of(spec: Spec, plan: Plan, portal: Portal, *, start_ms: int, window_ms: int, seed: int) -> Demand:
+    """The plan's load, and where it exceeds the portal's limits, what would do."""
+    load = load_of(spec, plan, seed=seed)
+    if excess(load, portal) <= 1:
+        return Demand(load=load)
+    seconds = _longer_window(spec, portal, load, start_ms=start_ms, window_ms=window_ms, seed=seed)
+    advice = Advice(
+        portal_calls_per_ten_seconds=portal.calls_per_ten_seconds,
+        portal_calls_per_day=portal.calls_per_day,
+        late_milliseconds=latest_ms(spec, plan, portal, seed=seed),
+        duration_seconds=seconds,
+        end_time=None if seconds is None or spec.end_time is None else iso_ms(start_ms + seconds * 1000),
+        tolerance_milliseconds=_larger_tolerance(spec, plan, portal, seed=seed),
+    )
+    return Demand(load=load, advice=advice)
+
+
+def latest_ms(spec: Spec, plan: Plan, portal: Portal, *, seed: int) -> int:
+    """How late the latest batch is begun where calls wait for the portal's limits: the largest backlog, divided by the rate.
+
+    The backlog of a queue that is emptied at a fixed rate is what came less what could have been served since it was last empty
+    (D. V. Lindley, The theory of queues with a single server, 1952).
+    """
+    due, reached = plan.batches.offset_ms, calls_reached(spec, plan.batches, seed=seed)
+    late_ms = 0.0
+    for limit, width_ms in ((portal.calls_per_ten_seconds, TEN_SECONDS_MS), (portal.calls_per_day, DAY_MS)):
+        rate = limit / width_ms
+        served = due * rate
+        backlog = reached[1:] - served
+        backlog -= np.minimum.accumulate(reached[:-1] - served)
+        late_ms = max(late_ms, float(backlog.max() - limit) / rate)
+    return round(late_ms)
+
+
+def _longer_window(spec: Spec, portal: Portal, load: Load, *, start_ms: int, window_ms: int, seed: int) -> int | None:
+    """Seconds: each try longer by what the last one lacked. Twice as long is half as full, but for batches the tolerance closes."""
+    seconds, lacking = window_ms / 1000, excess(load, portal)
+    for _ in range(_TRIES):
+        seconds = _round(seconds * max(_LEAST_STEP, lacking))
+        if seconds > MAX_DURATION_SECONDS:
+            return None
+        longer = make_plan(spec, start_ms=start_ms, window_ms=seconds * 1000, seed=seed)
+        lacking = excess(load_of(spec, longer, seed=seed), portal)
+        if lacking <= 1:
+            return seconds
+    return None
+
+
+def _round(seconds: float) -> int:
+    """Up to a number that a person would write."""
+    step = _MINUTE_S if seconds >= _HOUR_S else 1
+    return int(-(-seconds // step) * step)
+
+
+def _larger_tolerance(spec: Spec, plan: Plan, portal: Portal, *, seed: int) -> int | None:
+    larger = [tolerance_ms for tolerance_ms in TOLERANCES_MS if tolerance_ms > spec.tolerance_milliseconds]
+
+    def fits(tolerance_ms: int) -> bool:
+        fewer = replace(plan, batches=in_batches(plan.offsets_ms, tolerance_ms))
+        return excess(load_of(spec, fewer, seed=seed), portal) <= 1
+
+    first = bisect_left(larger, True, key=fits)
+    return larger[first] if first < len(larger) else None
