@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from simulation_cli.drawing import Timeline
+from simulation_cli.drawing.terminal import histogram
 from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.feasibility import Feasibility, Load, feasible
 from simulation_core.portals import ANY_NAMESPACE, Portal
 from simulation_core.spec import Spec
-
-BARS = " ▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,35 @@ class Preview:
             "message": self.feasibility.message,
         }
 
-    def as_text(self) -> str:
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(counts=self.plan.histogram, start_ms=self.start_ms, end_ms=self.end_ms, zone=self.spec.distribution.time_zone)
+
+    def as_lines(self, *, columns: int) -> list[str]:
+        """Section by section: what, when, and whether the portal can take it."""
+        return [*self._headline(), *histogram(self.timeline, columns=columns), *self._verdict()]
+
+    def _headline(self) -> list[str]:
         objects = ", ".join(f"{count} {kind}" for kind, count in self.plan.objects.items() if count)
-        return "\n".join(
-            [
-                f"{self.spec.total_records} records ({objects}) in {len(self.plan.batches)} batches",
-                f"from {iso_ms(self.start_ms)} to {iso_ms(self.end_ms)}, at most {self.plan.peak_per_minute} a minute",
-                f"|{_bars(self.plan.histogram)}|",
-                f"{'feasible' if self.feasibility.holds else 'NOT feasible'}: {self.feasibility.message}",
-                "(the portal's limits are those of --calls-per-10s and --calls-per-day; no cluster was asked)",
-            ]
-        )
+        return [
+            f"{self.spec.total_records} records ({objects}) in {len(self.plan.batches)} batches",
+            f"from {iso_ms(self.start_ms)} to {iso_ms(self.end_ms)}, at most {self.plan.peak_per_minute} a minute",
+        ]
+
+    def _verdict(self) -> list[str]:
+        return [
+            f"{'feasible' if self.feasibility.holds else 'NOT feasible'}: {self.feasibility.message}",
+            "(the portal's limits are those of --calls-per-10s and --calls-per-day; no cluster was asked for them)",
+        ]
 
 
-def preview(spec: Spec, limits: Limits, *, now_ms: int) -> Preview:
-    """Raises SpecError where nothing would be planned. A seed that the uid would give is taken as 0."""
-    start_ms = now_ms if spec.start_time is None else to_ms(spec.start_time)
-    window_ms = spec.window_ms(start_ms)
-    if window_ms <= 0:
-        raise SpecError("spec.endTime", "is past: choose a later one")
-    plan = make_plan(spec, window_ms=window_ms, seed=spec.seed or 0)
+def preview(spec: Spec, limits: Limits, *, now_ms: int, seed: int | None = None) -> Preview:
+    """Without startTime the run begins at `now_ms`, without `seed` it has the spec's, or 0 where the uid would give it.
+
+    Raises SpecError where nothing would be planned.
+    """
+    start_ms, window_ms = start_and_window(spec, now_ms=now_ms)
+    plan = make_plan(spec, window_ms=window_ms, seed=(spec.seed or 0) if seed is None else seed)
     portal = Portal(
         name=spec.portal, calls_per_ten_seconds=limits.ten_seconds, calls_per_day=limits.day, allowed_namespaces=(ANY_NAMESPACE,)
     )
@@ -84,7 +93,10 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int) -> Preview:
     )
 
 
-def _bars(histogram: tuple[int, ...]) -> str:
-    """One character a bucket; only an empty bucket is blank."""
-    highest = max(histogram)
-    return "".join(BARS[-(-count * (len(BARS) - 1) // highest)] for count in histogram)
+def start_and_window(spec: Spec, *, now_ms: int) -> tuple[int, int]:
+    """The start (milliseconds since the epoch) and the window's length, of a run that begins at `now_ms` unless the spec says when."""
+    start_ms = now_ms if spec.start_time is None else to_ms(spec.start_time)
+    window_ms = spec.window_ms(start_ms)
+    if window_ms <= 0:
+        raise SpecError("spec.endTime", "is past: choose a later one")
+    return start_ms, window_ms

@@ -1,6 +1,9 @@
 """`kubectl simulation plan`: no cluster, every record's time, and a refusal that names the field."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,32 +11,7 @@ from typer.testing import CliRunner
 
 from simulation_cli import main
 
-MANIFEST = """
-apiVersion: simulation-operator.dev/v1alpha1
-kind: Simulation
-metadata: {name: spring-launch}
-spec:
-  scenario: B2B
-  totalRecords: 4
-  startTime: 2026-12-01T08:00:00Z
-  durationSeconds: 4
-  distribution: {method: Linear}
-"""
-
-
-@pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    path = tmp_path / "simulation.yaml"
-    path.write_text(MANIFEST)
-    return path
-
-
-def run(*arguments: str | Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The exit code of the console script."""
-    monkeypatch.setattr("sys.argv", ["kubectl-simulation", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    return int(ended.value.code or 0)
+Ended = Callable[..., tuple[int, str]]
 
 
 def test_times_prints_one_moment_a_record_in_order(manifest: Path) -> None:
@@ -48,36 +26,60 @@ def test_json_has_what_the_design_promises(manifest: Path) -> None:
     assert (shown["peakRecordsPerMinute"], sum(shown["histogram"]), shown["feasible"]) == (4, 4, True)
 
 
-def test_a_manifest_may_come_from_standard_input() -> None:
-    result = CliRunner().invoke(main.app, ["plan", "-f", "-"], input=MANIFEST)
+def test_a_manifest_may_come_from_standard_input(manifest: Path) -> None:
+    result = CliRunner().invoke(main.app, ["plan", "-f", "-"], input=manifest.read_text())
     assert "4 records (4 companies, 4 contacts) in 2 batches" in result.output
 
 
 def test_more_than_the_portal_allows_is_said(manifest: Path) -> None:
-    manifest.write_text(MANIFEST.replace("totalRecords: 4", "totalRecords: 4000"))
+    manifest.write_text(manifest.read_text().replace("totalRecords: 4", "totalRecords: 4000"))
     result = CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "--calls-per-10s", "1"])
     assert "NOT feasible" in result.output
 
 
+def test_text_draws_the_plan_between_what_it_is_and_whether_it_fits(manifest: Path) -> None:
+    lines = CliRunner().invoke(main.app, ["plan", "-f", str(manifest)], env={"COLUMNS": "100"}).output.splitlines()
+    assert lines[:3] == [
+        "4 records (4 companies, 4 contacts) in 2 batches",
+        "from 2026-12-01T08:00:00.000Z to 2026-12-01T08:00:04.000Z, at most 4 a minute",
+        "records in each 100 ms (times in UTC)",
+    ]
+    assert lines[3].startswith("1 ┤          ██                  ██")
+    assert lines[14].startswith("feasible: ")
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("right", "wrong", "said"),
     [
-        (MANIFEST.replace("totalRecords: 4", "totalRecords: 0"), "spec.totalRecords"),
-        (MANIFEST.replace("kind: Simulation", "kind: Pod"), "needs exactly one Simulation"),
-        (MANIFEST.replace("Linear", "Bursts"), "not in this version"),
-        ("a: [", "is not YAML"),
+        ("totalRecords: 4", "totalRecords: 0", "spec.totalRecords"),
+        ("kind: Simulation", "kind: Pod", "needs exactly one Simulation"),
+        ("apiVersion:", "a: [", "is not YAML"),
+        ("scenario: B2B", "scenario: B2B\n  colour: red", "spec.colour: is not a field of a Simulation"),
     ],
 )
-def test_a_refusal_is_one_line_and_exit_code_one(
-    manifest: Path, text: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    manifest.write_text(text)
-    assert run("plan", "-f", manifest, monkeypatch=monkeypatch) == 1
-    error = capsys.readouterr().err
+def test_a_refusal_is_one_line_and_exit_code_one(manifest: Path, right: str, wrong: str, said: str, ended_with: Ended) -> None:
+    manifest.write_text(manifest.read_text().replace(right, wrong))
+    code, error = ended_with("plan", "-f", manifest)
+    assert (code, error.count("\n")) == (1, 1)
     assert said in error
-    assert error.count("\n") == 1
 
 
-def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("plan", "-f", tmp_path / "none.yaml", monkeypatch=monkeypatch) == 1
-    assert "none.yaml can't be read" in capsys.readouterr().err
+def test_a_missing_file_is_named(tmp_path: Path, ended_with: Ended) -> None:
+    code, error = ended_with("plan", "-f", tmp_path / "none.yaml")
+    assert code == 1
+    assert "none.yaml can't be read" in error
+
+
+@pytest.mark.parametrize("kubeconfig", ["", "a: [", "kind: Config"])
+def test_without_a_kubeconfig_there_is_no_cluster_to_compare_with(
+    manifest: Path, tmp_path: Path, kubeconfig: str, ended_with: Ended
+) -> None:
+    (tmp_path / "kubeconfig").write_text(kubeconfig)
+    code, error = ended_with("plan", "-f", manifest, "--against", "spring-launch", "--kubeconfig", tmp_path / "kubeconfig")
+    assert (code, error.count("\n")) == (3, 1)
+    assert "the kubeconfig can't be used" in error
+
+
+def test_help_lists_the_exit_codes() -> None:
+    said = " ".join(CliRunner().invoke(main.app, ["--help"]).output.split())
+    assert "4 the cluster has no Simulation of that name" in said
