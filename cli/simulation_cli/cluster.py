@@ -70,17 +70,19 @@ def _simulation(body: Mapping[str, Any]) -> ClusterSimulation:
 @contextmanager
 def _connection(where: Where) -> Iterator[tuple[Any, str]]:
     """A client, and the namespace that is meant: the option's, else the context's, else default, as kubectl has it."""
-    file = None if where.kubeconfig is None else str(where.kubeconfig)
     configuration: Any = kubernetes.client.Configuration()
+    path = str(where.kubeconfig or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
     try:
-        contexts, active = config.list_kube_config_contexts(file)
-        config.load_kube_config(file, where.context, client_configuration=configuration, persist_config=False)
+        content = config.kube_config.KubeConfigMerger(path).config
+        if content is None:
+            raise config.ConfigException("there is none")
+        loader = config.kube_config.KubeConfigLoader(content, active_context=where.context, config_base_path=None)
+        loader.load_and_set(configuration)
     except (config.ConfigException, yaml.YAMLError, OSError) as error:
-        raise UnreachableError(f"the kubeconfig can't be used: {_one_line(error)}. Set KUBECONFIG, --kubeconfig or --context") from None
+        raise UnreachableError(f"kubeconfig {path} can't be used: {_one_line(error)}. Set KUBECONFIG, --kubeconfig or --context") from None
     configuration.retries = RETRIES
-    chosen = next((context for context in contexts if context["name"] == where.context), active)
     with kubernetes.client.ApiClient(configuration) as client:
-        yield client, where.namespace or chosen["context"].get("namespace") or "default"
+        yield client, where.namespace or loader.current_context["context"].get("namespace") or "default"
 
 
 @contextmanager

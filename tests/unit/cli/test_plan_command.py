@@ -77,7 +77,7 @@ def test_without_a_kubeconfig_there_is_no_cluster_to_compare_with(
     (tmp_path / "kubeconfig").write_text(kubeconfig)
     code, error = ended_with("plan", "-f", manifest, "--against", "spring-launch", "--kubeconfig", tmp_path / "kubeconfig")
     assert (code, error.count("\n")) == (3, 1)
-    assert "the kubeconfig can't be used" in error
+    assert "/kubeconfig can't be used: " in error
 
 
 def test_help_lists_the_exit_codes() -> None:
