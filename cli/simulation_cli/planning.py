@@ -72,31 +72,39 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int, seed: int | None = None)
 
     Raises SpecError where nothing would be planned.
     """
-    start_ms, window_ms = start_and_window(spec, now_ms=now_ms)
-    plan = make_plan(spec, window_ms=window_ms, seed=(spec.seed or 0) if seed is None else seed)
+    run = planned(spec, now_ms=now_ms, seed=(spec.seed or 0) if seed is None else seed)
     portal = Portal(
         name=spec.portal, calls_per_ten_seconds=limits.ten_seconds, calls_per_day=limits.day, allowed_namespaces=(ANY_NAMESPACE,)
     )
     load = Load(
         scenario=spec.scenario.value,
         records=spec.total_records,
-        window_ms=window_ms,
+        window_ms=run.window_ms,
         tolerance_ms=spec.tolerance_milliseconds,
-        peak_per_minute=plan.peak_per_minute,
+        peak_per_minute=run.plan.peak_per_minute,
     )
     return Preview(
         spec=spec,
-        plan=plan,
-        start_ms=start_ms,
-        end_ms=start_ms + window_ms,
+        plan=run.plan,
+        start_ms=run.start_ms,
+        end_ms=run.start_ms + run.window_ms,
         feasibility=feasible(load, portal),
     )
 
 
-def start_and_window(spec: Spec, *, now_ms: int) -> tuple[int, int]:
-    """The start (milliseconds since the epoch) and the window's length, of a run that begins at `now_ms` unless the spec says when."""
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the window it was made for."""
+
+    plan: Plan
+    start_ms: int  # Unix epoch
+    window_ms: int
+
+
+def planned(spec: Spec, *, now_ms: int, seed: int) -> Planned:
+    """The plan of a run that begins at `now_ms` unless the spec says when. Raises SpecError where nothing would be planned."""
     start_ms = now_ms if spec.start_time is None else to_ms(spec.start_time)
     window_ms = spec.window_ms(start_ms)
     if window_ms <= 0:
         raise SpecError("spec.endTime", "is past: choose a later one")
-    return start_ms, window_ms
+    return Planned(make_plan(spec, window_ms=window_ms, seed=seed), start_ms, window_ms)

@@ -12,12 +12,11 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from simulation_cli.planning import start_and_window
+from simulation_cli.planning import planned
 from simulation_core.clock import iso_ms
 from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
 from simulation_core.content.keys import Identity
 from simulation_core.content.values import Company, Contact, Record
-from simulation_core.plan import make_plan
 from simulation_core.spec import Spec
 
 NO_UID = UUID(int=0)
@@ -63,15 +62,17 @@ class Sample:
 
 def sample(spec: Spec, run: Run, *, count: int, now_ms: int) -> Sample:
     """The first `count` records, or all where there are fewer. Raises SpecError where nothing would be planned."""
-    start_ms, window_ms = start_and_window(spec, now_ms=now_ms)
     seed, uid = _seed(spec, run), run.uid or NO_UID
-    offsets = make_plan(spec, window_ms=window_ms, seed=seed).offsets_ms[:count].tolist()
+    made = planned(spec, now_ms=now_ms, seed=seed)
+    offsets = made.plan.offsets_ms[:count].tolist()
     source = FakerSource(seed=seed, scenario=spec.scenario, contacts=spec.records.contacts_per_company, locale=spec.content.locale)
     return Sample(
         of=spec.total_records,
         seed=seed,
         uid=uid,
-        records=tuple(Due(record=source.record(Identity(uid, number)), due_ms=start_ms + offset) for number, offset in enumerate(offsets)),
+        records=tuple(
+            Due(record=source.record(Identity(uid, number)), due_ms=made.start_ms + offset) for number, offset in enumerate(offsets)
+        ),
         notes=tuple(_notes(spec, run)),
     )
 
