@@ -116,6 +116,7 @@ def _print_json(value: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    printing.survive_any_encoding()
     try:
         app()
     except SimulationError as error:

@@ -20,6 +20,12 @@ PIPED_COLUMNS = 100
 LINES_A_WRITE = 100_000
 
 
+def survive_any_encoding() -> None:
+    """Where standard output can't carry the blocks and dashes, question marks are better than a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def columns() -> int:
     """The terminal's width; where there is none, what a page takes."""
     return shutil.get_terminal_size(fallback=(PIPED_COLUMNS, 0)).columns
