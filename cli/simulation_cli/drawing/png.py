@@ -19,7 +19,7 @@ SIZE_INCHES, DOTS_PER_INCH = (10, 5), 120
 BARS, TOTAL, OTHERS = "#8db8e2", "#c2571a", ("#3c3c3c", "#1d7d34")
 # By what tells neighbouring ticks apart: year, month, day, hour, minute, second; and at the first of each of them.
 TICKS = ["%Y", "%b", "%a %d %b", "%H:%M", "%H:%M", "%H:%M:%S.%f"]
-ROUND_TICKS = ["", "%Y", "%d %b", "%a %d %b", "%H:%M", "%H:%M:%S"]
+ROUND_TICKS = ["", "%Y", "%a %d %b", "%a %d %b", "%H:%M", "%H:%M:%S"]
 # A picture looks the same on every machine, whatever its matplotlibrc says; the figure's own canvas needs no display.
 STYLE: Any = {"font.size": 10, "axes.titlesize": 13, "axes.titleweight": "bold", "axes.spines.top": False, "font.family": "DejaVu Sans"}
 

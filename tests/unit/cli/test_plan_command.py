@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +86,10 @@ def test_without_a_kubeconfig_there_is_no_cluster_to_compare_with(
 def test_help_lists_the_exit_codes() -> None:
     said = " ".join(CliRunner().invoke(main.app, ["--help"]).output.split())
     assert "4 the cluster has no Simulation of that name" in said
+
+
+def test_an_output_without_block_characters_gets_question_marks(manifest: Path) -> None:
+    program = Path(sys.executable).with_name("kubectl-simulation")
+    plain = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    shown = subprocess.run([program, "plan", "-f", manifest], env=plain, capture_output=True, check=True).stdout
+    assert b"1 ?          ??" in shown
