@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import distributions
+
 from simulation_core.reasons import Reason
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -22,8 +24,9 @@ def reasons_page() -> str:
 
 
 def main() -> None:
-    REFERENCE.mkdir(exist_ok=True)
-    (REFERENCE / "reasons.md").write_text(reasons_page(), encoding="utf-8")
+    for path, text in {"reasons.md": reasons_page(), **distributions.written()}.items():
+        (REFERENCE / path).parent.mkdir(exist_ok=True)
+        (REFERENCE / path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

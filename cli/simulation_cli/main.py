@@ -1,4 +1,4 @@
-"""`kubectl simulation`: the commands and their exit codes. 0: as asked; 1: the manifest can't be carried out; 2: called wrongly."""
+"""`kubectl simulation`: the commands. Their exit codes are those of `exits.ExitCode`, which --help lists."""
 
 from __future__ import annotations
 
@@ -6,21 +6,34 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
-from simulation_cli.manifests import ManifestError, read_simulation
-from simulation_cli.planning import Limits, Preview, preview
-from simulation_core.clock import iso_ms, now_ms
-from simulation_core.errors import SpecError
+from simulation_cli import options, printing
+from simulation_cli.exits import CalledWronglyError, described, exit_code_of
+from simulation_cli.manifests import read_simulation
+from simulation_cli.planning import Limits, preview
+from simulation_core.clock import now_ms
+from simulation_core.errors import SimulationError
+from simulation_core.spec import MAX_SEED, Spec
 
-BAD_MANIFEST = 1
+if TYPE_CHECKING:
+    from simulation_cli.comparing import Comparison
 
-app = typer.Typer(help="What a Simulation will do, before it runs.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="What a Simulation will do, before it runs.", epilog=described(), no_args_is_help=True, pretty_exceptions_enable=False
+)
 
 
-class Output(StrEnum):
+class PlanOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    PNG = "png"
+
+
+class SampleOutput(StrEnum):
     TEXT = "text"
     JSON = "json"
 
@@ -31,36 +44,84 @@ def simulation() -> None:
 
 
 @app.command()
-def plan(
-    file: Annotated[Path, typer.Option("--file", "-f", help="A manifest with one Simulation; - reads standard input.")],
-    output: Annotated[Output, typer.Option("--output", "-o", help="How to print it.")] = Output.TEXT,
+def plan(  # noqa: PLR0913 - a command's options are its parameters
+    file: options.File,
+    *,
+    output: Annotated[PlanOutput, typer.Option("--output", "-o", help="How to show it; png draws a picture.")] = PlanOutput.TEXT,
+    output_file: options.PictureFile = None,
     times: Annotated[bool, typer.Option("--times", help="Print every record's due time instead, one a line, in order.")] = False,
     calls_per_ten_seconds: Annotated[int, typer.Option("--calls-per-10s", min=1, help="The portal's limit.")] = 100,
     calls_per_day: Annotated[int, typer.Option("--calls-per-day", min=1, help="The portal's limit.")] = 250_000,
+    against: Annotated[str | None, typer.Option(help="Compare with the Simulation of this name in the cluster.")] = None,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Plans a manifest without a cluster. Without startTime the run is planned to begin now."""
-    shown = preview(read_simulation(file), Limits(ten_seconds=calls_per_ten_seconds, day=calls_per_day), now_ms=now_ms())
-    if times:
-        _print_times(shown)
-    elif output is Output.JSON:
-        typer.echo(json.dumps(shown.as_json(), indent=2))
+    """Plans a manifest: when its records are due, and whether the portal can take them. Only --against asks a cluster.
+
+    Without startTime the run is planned to begin now, or when the Simulation of --against began.
+    """
+    if output is PlanOutput.PNG:
+        _refuse(times, "--times prints text: leave out -o png")
+        printing.refuse_binary_on_a_terminal(output_file)
     else:
-        typer.echo(shown.as_text())
+        _refuse(output_file is not None, "--output-file is for the picture of -o png; redirect what is text")
+    manifest, limits = read_simulation(file), Limits(ten_seconds=calls_per_ten_seconds, day=calls_per_day)
+    comparison = None if against is None else _compare(manifest.spec, limits, against, namespace, context, kubeconfig)
+    shown = preview(manifest.spec, limits, now_ms=now_ms()) if comparison is None else comparison.shown
+    if times:
+        printing.print_times(shown)
+    elif output is PlanOutput.PNG:
+        printing.print_picture(shown, () if comparison is None else comparison.outlines, name=manifest.name, file=output_file)
+    elif output is PlanOutput.JSON:
+        _print_json(shown.as_json() | ({} if comparison is None else {"against": comparison.as_json()}))
+    else:
+        lines = shown.as_lines(columns=printing.columns())
+        typer.echo("\n".join(lines if comparison is None else [*lines, "", *comparison.as_lines(columns=printing.columns())]))
 
 
-def _print_times(shown: Preview) -> None:
-    """In one write a chunk: ten million lines are printed a hundred thousand at a time."""
-    offsets = shown.plan.offsets_ms
-    for begin in range(0, len(offsets), 100_000):
-        sys.stdout.write("".join(f"{iso_ms(shown.start_ms + offset)}\n" for offset in offsets[begin : begin + 100_000].tolist()))
+@app.command()
+def sample(
+    file: options.File,
+    *,
+    records: Annotated[int, typer.Option("--records", "-n", min=1, max=1000, help="How many.")] = 5,
+    output: Annotated[SampleOutput, typer.Option("--output", "-o", help="How to show them.")] = SampleOutput.TEXT,
+    seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Another seed than spec.seed.", show_default=False)] = None,
+    uid: Annotated[UUID | None, typer.Option(help="Whose records to show: the uid of a Simulation.", show_default=False)] = None,
+) -> None:
+    """Shows the first records as they would be created: companies, contacts, keys and due times. No cluster is asked."""
+    from simulation_cli import sampling  # noqa: PLC0415 - only this command needs Faker
+
+    shown = sampling.sample(read_simulation(file).spec, sampling.Run(seed=seed, uid=uid), count=records, now_ms=now_ms())
+    if output is SampleOutput.JSON:
+        _print_json(shown.as_json())
+    else:
+        printing.print_rich(shown.as_rich())
+
+
+def _compare(spec: Spec, limits: Limits, name: str, namespace: str | None, context: str | None, kubeconfig: Path | None) -> Comparison:
+    from simulation_cli.cluster import Where, get_simulation  # noqa: PLC0415 - Kubernetes' client takes a second to load
+    from simulation_cli.comparing import compare  # noqa: PLC0415
+
+    return compare(spec, limits, get_simulation(name, Where(namespace, context, kubeconfig)), now_ms=now_ms())
+
+
+def _refuse(condition: bool, message: str) -> None:
+    if condition:
+        raise CalledWronglyError(message)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def main() -> None:
+    printing.survive_any_encoding()
     try:
         app()
-    except (ManifestError, SpecError) as error:
+    except SimulationError as error:
         typer.echo(f"kubectl simulation: {error}", err=True)
-        raise SystemExit(BAD_MANIFEST) from None
+        raise SystemExit(exit_code_of(error)) from None
     except BrokenPipeError:  # `… --times | head`
         sys.stderr.close()
 

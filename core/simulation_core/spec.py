@@ -293,6 +293,10 @@ class Spec(SpecPart):
             return self.duration_seconds * 1000
         return round(cast(datetime, self.end_time).timestamp() * 1000) - start_ms
 
+    def seed_for(self, uid: UUID) -> int:
+        """The seed of a run with this uid: the spec's own, else one that follows from the uid."""
+        return self.seed if self.seed is not None else uid.int & MAX_SEED
+
 
 # Every top-level field is in exactly one of the two; the CRD refuses changes of the first kind.
 FROZEN_FIELDS = frozenset(

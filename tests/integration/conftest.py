@@ -1,18 +1,26 @@
-"""What most integration tests begin with: an engine on a migrated database, a client of the flushed Valkey, and a patient wait."""
+"""What most integration tests begin with: an engine on a migrated database, a client of the flushed Valkey, a patient wait,
+and an API server that knows Simulations."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import kubernetes
 import pytest
+import yaml
+from kubernetes.client import ApiClient
 from redis import Redis
 from sqlalchemy import Engine
 
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.queue.connection import connect
+from simulation_sandbox.waiting import wait_for
 
+ROOT = Path(__file__).parents[2]
+CRD_NAME = "simulations.simulation-operator.dev"
 BETWEEN_LOOKS_SECONDS = 0.01
 
 
@@ -42,3 +50,21 @@ def until() -> Callable[..., None]:
             threading.Event().wait(BETWEEN_LOOKS_SECONDS)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def simulation_kind(control_plane: Path) -> None:
+    """The API server knows Simulations."""
+    with kubernetes.config.new_client_from_config(str(control_plane)) as client:
+        api = kubernetes.client.ApiextensionsV1Api(client)
+        if not any(crd.metadata.name == CRD_NAME for crd in api.list_custom_resource_definition().items):
+            api.create_custom_resource_definition(yaml.safe_load((ROOT / "crds/simulation.yaml").read_text()))
+        wait_for(lambda: _is_served(client), what="the API server to serve Simulations", within_seconds=30)
+
+
+def _is_served(client: ApiClient) -> bool:
+    try:
+        kubernetes.client.CustomObjectsApi(client).list_cluster_custom_object("simulation-operator.dev", "v1alpha1", "simulations")
+    except kubernetes.client.ApiException:
+        return False
+    return True

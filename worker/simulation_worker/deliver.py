@@ -11,14 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
+from simulation_core.content.keys import Identity
+from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import claims, finishes
 from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Fence, Finish, Outcome, RecordResult, Refused, Run
 from simulation_core.reasons import Reason
 from simulation_core.spec import Content, Records, Scenario
-from simulation_worker.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
-from simulation_worker.content.keys import Identity
-from simulation_worker.content.values import Record
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
 from simulation_worker.crm.properties import Marks

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
+from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import portals as ledger_portals
 from simulation_core.ledger.portals import PortalAccount
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
-from simulation_worker.content.values import Record
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS, CrmClient
 from simulation_worker.crm.delivery import deliver_records
 from simulation_worker.crm.errors import PortalHeldError

@@ -14,7 +14,7 @@ from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.ledger.values import Run, RunState
 from simulation_core.reasons import Reason
-from simulation_core.spec import CHANGEABLE_FIELDS, MAX_SEED, Spec
+from simulation_core.spec import CHANGEABLE_FIELDS, Spec
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import Simulation
 
@@ -201,8 +201,7 @@ def _end_ms(spec: Spec) -> int | None:
 
 
 def accept(new: _Newcomer, spec: Spec) -> Decision:
-    seed = spec.seed if spec.seed is not None else new.simulation.key.uid.int & MAX_SEED
-    return Decision(Accept(spec, seed), Reason.ACCEPTED, "the spec is taken as it stands")
+    return Decision(Accept(spec, spec.seed_for(new.simulation.key.uid)), Reason.ACCEPTED, "the spec is taken as it stands")
 
 
 def _judge_the_spec(new: _Newcomer) -> Decision | None:

@@ -11,11 +11,8 @@ import pytest
 import yaml
 from kubernetes.client import ApiClient
 
-from simulation_sandbox.waiting import wait_for
-
 ROOT = Path(__file__).parents[3]
 BASE = {"scenario": "B2B", "totalRecords": 10, "durationSeconds": 60}
-CRD_NAME = "simulations.simulation-operator.dev"
 
 
 class Simulations:
@@ -57,23 +54,10 @@ def overlaid(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def simulation_crd(control_plane: Path) -> dict[str, Any]:
+def simulation_crd(simulation_kind: None) -> dict[str, Any]:
     """The definition as the API server took it."""
-    definition = yaml.safe_load((ROOT / "crds/simulation.yaml").read_text())
-    with kubernetes.config.new_client_from_config(str(control_plane)) as client:
-        api = kubernetes.client.ApiextensionsV1Api(client)
-        if not any(crd.metadata.name == CRD_NAME for crd in api.list_custom_resource_definition().items):
-            api.create_custom_resource_definition(definition)
-        wait_for(lambda: _is_served(client), what="the API server to serve Simulations", within_seconds=30)
+    definition: dict[str, Any] = yaml.safe_load((ROOT / "crds/simulation.yaml").read_text())
     return definition
-
-
-def _is_served(client: ApiClient) -> bool:
-    try:
-        kubernetes.client.CustomObjectsApi(client).list_cluster_custom_object("simulation-operator.dev", "v1alpha1", "simulations")
-    except kubernetes.client.ApiException:
-        return False
-    return True
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from uuid import UUID
 import httpx
 import pytest
 
+from simulation_core.content.values import Company, Contact, Record
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_sandbox.hubspot.server import EmulatorServer
-from simulation_worker.content.values import Company, Contact, Record
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import deliver_records
 from simulation_worker.crm.errors import FenceLostError, PortalHeldError

@@ -23,8 +23,6 @@ from simulation_sandbox.ports import free_port
 from simulation_sandbox.processes import Child
 from simulation_sandbox.waiting import wait_for
 
-ROOT = Path(__file__).parents[3]
-CRD_NAME = "simulations.simulation-operator.dev"
 WORKERS = "simulation-worker"
 RULES = [
     {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations"], "verbs": ["get", "list", "watch"]},
@@ -106,24 +104,6 @@ class Cluster:
 
     def replicas(self) -> int:
         return self.apps.read_namespaced_deployment_scale(WORKERS, self.namespace).spec.replicas or 0
-
-
-@pytest.fixture(scope="session")
-def simulation_kind(control_plane: Path) -> None:
-    """The API server knows Simulations."""
-    with kubernetes.config.new_client_from_config(str(control_plane)) as client:
-        api = kubernetes.client.ApiextensionsV1Api(client)
-        if not any(crd.metadata.name == CRD_NAME for crd in api.list_custom_resource_definition().items):
-            api.create_custom_resource_definition(yaml.safe_load((ROOT / "crds/simulation.yaml").read_text()))
-        wait_for(lambda: _is_served(client), what="the API server to serve Simulations", within_seconds=30)
-
-
-def _is_served(client: ApiClient) -> bool:
-    try:
-        kubernetes.client.CustomObjectsApi(client).list_cluster_custom_object("simulation-operator.dev", "v1alpha1", "simulations")
-    except kubernetes.client.ApiException:
-        return False
-    return True
 
 
 @pytest.fixture

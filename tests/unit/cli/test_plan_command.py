@@ -1,6 +1,12 @@
 """`kubectl simulation plan`: no cluster, every record's time, and a refusal that names the field."""
 
+from __future__ import annotations
+
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,32 +14,7 @@ from typer.testing import CliRunner
 
 from simulation_cli import main
 
-MANIFEST = """
-apiVersion: simulation-operator.dev/v1alpha1
-kind: Simulation
-metadata: {name: spring-launch}
-spec:
-  scenario: B2B
-  totalRecords: 4
-  startTime: 2026-12-01T08:00:00Z
-  durationSeconds: 4
-  distribution: {method: Linear}
-"""
-
-
-@pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    path = tmp_path / "simulation.yaml"
-    path.write_text(MANIFEST)
-    return path
-
-
-def run(*arguments: str | Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The exit code of the console script."""
-    monkeypatch.setattr("sys.argv", ["kubectl-simulation", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    return int(ended.value.code or 0)
+Ended = Callable[..., tuple[int, str]]
 
 
 def test_times_prints_one_moment_a_record_in_order(manifest: Path) -> None:
@@ -48,39 +29,92 @@ def test_json_has_what_the_design_promises(manifest: Path) -> None:
     assert (shown["peakRecordsPerMinute"], sum(shown["histogram"]), shown["feasible"]) == (4, 4, True)
 
 
-def test_a_manifest_may_come_from_standard_input() -> None:
-    result = CliRunner().invoke(main.app, ["plan", "-f", "-"], input=MANIFEST)
+def test_a_manifest_may_come_from_standard_input(manifest: Path) -> None:
+    result = CliRunner().invoke(main.app, ["plan", "-f", "-"], input=manifest.read_text())
     assert "4 records (4 companies, 4 contacts) in 2 batches" in result.output
 
 
 def test_more_than_the_portal_allows_is_said(manifest: Path) -> None:
-    manifest.write_text(MANIFEST.replace("totalRecords: 4", "totalRecords: 4000"))
+    manifest.write_text(manifest.read_text().replace("totalRecords: 4", "totalRecords: 4000"))
     result = CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "--calls-per-10s", "1"])
     assert "NOT feasible" in result.output
 
 
+def test_text_draws_the_plan_between_what_it_is_and_whether_it_fits(manifest: Path) -> None:
+    lines = CliRunner().invoke(main.app, ["plan", "-f", str(manifest)], env={"COLUMNS": "100"}).output.splitlines()
+    assert lines[:3] == [
+        "4 records (4 companies, 4 contacts) in 2 batches",
+        "from 2026-12-01T08:00:00.000Z to 2026-12-01T08:00:04.000Z, at most 4 a minute",
+        "records in each 100 ms (times in UTC)",
+    ]
+    assert lines[3].startswith("1 ┤          ██                  ██")
+    assert lines[14:18] == [
+        "HubSpot   6 calls; 6 of 100 (6 %) in the fullest ten seconds, 6 of 250000 (1 %) in the fullest day",
+        "model     no calls, no tokens: the content comes from Faker",
+        "workers   1 at the peak, which the operator asks for 15 s ahead",
+        "feasible",
+    ]
+
+
+def test_json_says_what_the_plan_takes(manifest: Path) -> None:
+    shown = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)
+    assert shown["hubspotCalls"] == {"total": 6, "perTenSeconds": 6, "perTenSecondsPercent": 6, "perDay": 6, "perDayPercent": 1}
+    assert (shown["workersAtPeak"], shown["model"], shown["wouldDo"]) == (1, {"calls": 0, "tokens": 0}, None)
+
+
+def test_what_is_not_feasible_says_by_how_much_and_what_would_do(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text().replace("totalRecords: 4", "totalRecords: 3000"))
+    asked = ["plan", "-f", str(manifest), "--calls-per-10s", "30"]
+    lines = CliRunner().invoke(main.app, asked).output.splitlines()
+    said = lines[lines.index("Each of these alone would do:") - 1 :]
+    assert said[0].startswith("NOT feasible: The fullest ten seconds need 90 calls, and portal 'default' has 30: records will be up to ")
+    would_do = json.loads(CliRunner().invoke(main.app, [*asked, "-o", "json"]).output)["wouldDo"]
+    assert said[2] == f"  durationSeconds: {would_do['durationSeconds']} or more"
+    assert said[3] == "  a portal with 90 calls in ten seconds (tier free)"
+    manifest.write_text(manifest.read_text().replace("durationSeconds: 4", f"durationSeconds: {would_do['durationSeconds']}"))
+    assert "feasible" in CliRunner().invoke(main.app, asked).output.splitlines()
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("right", "wrong", "said"),
     [
-        (MANIFEST.replace("totalRecords: 4", "totalRecords: 0"), "spec.totalRecords"),
-        (MANIFEST.replace("kind: Simulation", "kind: Pod"), "needs exactly one Simulation"),
-        (
-            MANIFEST.replace("{method: Linear}", "{method: Linear, workingTime: {startHour: 3, endHour: 4}}"),
-            "spec.distribution.workingTime: no working time",
-        ),
-        ("a: [", "is not YAML"),
+        ("totalRecords: 4", "totalRecords: 0", "spec.totalRecords"),
+        ("kind: Simulation", "kind: Pod", "needs exactly one Simulation"),
+        ("apiVersion:", "a: [", "is not YAML"),
+        ("{method: Linear}", "{method: Linear, workingTime: {startHour: 3, endHour: 4}}", "spec.distribution.workingTime: no working time"),
+        ("scenario: B2B", "scenario: B2B\n  colour: red", "spec.colour: is not a field of a Simulation"),
     ],
 )
-def test_a_refusal_is_one_line_and_exit_code_one(
-    manifest: Path, text: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    manifest.write_text(text)
-    assert run("plan", "-f", manifest, monkeypatch=monkeypatch) == 1
-    error = capsys.readouterr().err
+def test_a_refusal_is_one_line_and_exit_code_one(manifest: Path, right: str, wrong: str, said: str, ended_with: Ended) -> None:
+    manifest.write_text(manifest.read_text().replace(right, wrong))
+    code, error = ended_with("plan", "-f", manifest)
+    assert (code, error.count("\n")) == (1, 1)
     assert said in error
-    assert error.count("\n") == 1
 
 
-def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("plan", "-f", tmp_path / "none.yaml", monkeypatch=monkeypatch) == 1
-    assert "none.yaml can't be read" in capsys.readouterr().err
+def test_a_missing_file_is_named(tmp_path: Path, ended_with: Ended) -> None:
+    code, error = ended_with("plan", "-f", tmp_path / "none.yaml")
+    assert code == 1
+    assert "none.yaml can't be read" in error
+
+
+@pytest.mark.parametrize("kubeconfig", ["", "a: [", "kind: Config"])
+def test_without_a_kubeconfig_there_is_no_cluster_to_compare_with(
+    manifest: Path, tmp_path: Path, kubeconfig: str, ended_with: Ended
+) -> None:
+    (tmp_path / "kubeconfig").write_text(kubeconfig)
+    code, error = ended_with("plan", "-f", manifest, "--against", "spring-launch", "--kubeconfig", tmp_path / "kubeconfig")
+    assert (code, error.count("\n")) == (3, 1)
+    assert "/kubeconfig can't be used: " in error
+
+
+def test_help_lists_the_exit_codes() -> None:
+    said = " ".join(CliRunner().invoke(main.app, ["--help"]).output.split())
+    assert "4 the cluster has no Simulation of that name" in said
+
+
+def test_an_output_without_block_characters_gets_question_marks(manifest: Path) -> None:
+    program = Path(sys.executable).with_name("kubectl-simulation")
+    plain = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    shown = subprocess.run([program, "plan", "-f", manifest], env=plain, capture_output=True, check=True).stdout
+    assert b"1 ?          ??" in shown

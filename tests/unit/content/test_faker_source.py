@@ -11,10 +11,10 @@ from uuid import UUID
 
 import pytest
 
+from simulation_core.content.faker_source import FakerSource, record_seed
+from simulation_core.content.keys import Identity, role_of
+from simulation_core.content.values import Record
 from simulation_core.spec import Range, Scenario
-from simulation_worker.content.faker_source import FakerSource, record_seed
-from simulation_worker.content.keys import Identity, role_of
-from simulation_worker.content.values import Record
 
 SIMULATION = UUID("6f1c2a55-0000-4222-8333-444455556666")
 OTHER = UUID("11111111-0000-4222-8333-444455556666")
@@ -43,7 +43,7 @@ def test_the_same_seed_and_record_give_the_same_record_whatever_was_made_before(
 def test_another_process_makes_the_same_record() -> None:
     program = (
         "from uuid import UUID; from simulation_core.spec import Range, Scenario;"
-        "from simulation_worker.content.faker_source import FakerSource; from simulation_worker.content.keys import Identity;"
+        "from simulation_core.content.faker_source import FakerSource; from simulation_core.content.keys import Identity;"
         "source = FakerSource(seed=42, scenario=Scenario.B2B, contacts=Range(min=2, max=2), locale='en_US');"
         f"print(source.record(Identity(UUID('{SIMULATION}'), 7)))"
     )

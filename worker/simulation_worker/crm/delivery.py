@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from simulation_worker.content.keys import role_of
-from simulation_worker.content.values import Record
+from simulation_core.content.keys import role_of
+from simulation_core.content.values import Record
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.fates import Delivered, Fate, Postponed, RecordFate, Rejected, Written
 from simulation_worker.crm.properties import Marks, company_object, contact_object

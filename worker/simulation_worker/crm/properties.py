@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from simulation_worker.content.values import Company, Contact
+from simulation_core.content.values import Company, Contact
 from simulation_worker.crm.setup import ID, NAME
 from simulation_worker.crm.writes import Object
 

@@ -13,11 +13,11 @@ from typing import Protocol, cast
 from faker.config import AVAILABLE_LOCALES
 from faker.factory import Factory
 
+from simulation_core.content.keys import COMPANY, Identity, contact_role
+from simulation_core.content.trades import TRADES, Trade
+from simulation_core.content.values import Company, Contact, Record
 from simulation_core.plan.contacts import contacts_of
 from simulation_core.spec import Range, Scenario
-from simulation_worker.content.keys import COMPANY, Identity, contact_role
-from simulation_worker.content.trades import TRADES, Trade
-from simulation_worker.content.values import Company, Contact, Record
 
 RESERVED_DOMAIN = "example"  # RFC 2606: nobody's, now and always
 CONSUMER_DOMAIN = "mail.example"

@@ -1,0 +1,74 @@
+"""Bars of block characters: they need neither colour nor a terminal, so the text may be piped, mailed or pasted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from simulation_cli.drawing.timeline import Timeline, duration
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+ROWS = 8
+
+
+def histogram(timeline: Timeline, *, rows: int = ROWS, columns: int = 100) -> list[str]:
+    """The lines of a bar chart `rows` high, at most `columns` wide: each bucket two characters wide, or one where that is too much.
+
+    Only an empty bucket is blank: the smallest one is an eighth of a row high.
+    """
+    highest = max(timeline.counts)
+    scale = _scale(highest, rows)
+    margin = max(map(len, scale))
+    wide = 2 if margin + 2 + 2 * len(timeline.counts) <= columns else 1
+    heights = [_eighths(count, highest, rows) for count in timeline.counts]
+    bars = [
+        f"{label:>{margin}} {'┤' if label else '│'}" + "".join(_cell(height, row) * wide for height in heights)
+        for row, label in zip(reversed(range(rows)), scale, strict=True)
+    ]
+    zone = "times in UTC" if timeline.zone == "UTC" else f"times in {timeline.zone}"
+    axis = time_axis(timeline, wide * len(timeline.counts))
+    return [
+        f"records in each {duration(timeline.bucket_ms)} ({zone})",
+        *(line.rstrip() for line in bars),
+        *(f"{label:>{margin}} {line}".rstrip() for label, line in zip(("0", "", ""), axis, strict=True)),
+    ]
+
+
+def row(counts: Sequence[float], highest: float) -> str:
+    """Bars one row high, one character a count, on the scale of `highest`."""
+    return "".join(_cell(_eighths(count, highest, 1), 0) for count in counts)
+
+
+def _eighths(count: float, highest: float, rows: int) -> int:
+    """A bar's height in eighths of a row; more than nothing for more than nothing."""
+    return math.ceil(round(count * rows * 8 / highest, 6)) if highest else 0
+
+
+def _cell(eighths: int, row: int) -> str:
+    return EIGHTHS[min(8, max(0, eighths - 8 * row))]
+
+
+def _scale(highest: int, rows: int) -> list[str]:
+    """A label for each row, from the top: the highest count, and half of it where its row ends half-way."""
+    labels = [""] * rows
+    labels[0] = str(highest)
+    if highest > 1 and rows % 2 == 0 and rows > 2:
+        labels[rows // 2] = f"{highest / 2:.1f}".removesuffix(".0")
+    return labels
+
+
+def time_axis(timeline: Timeline, width: int) -> tuple[str, str, str]:
+    """The axis with marks at start, middle and end, and below it their times and days."""
+    moments = timeline.start_ms, (timeline.start_ms + timeline.end_ms) / 2, timeline.end_ms
+    ticks = "├" + "─" * (width // 2 - 1) + "┼" + "─" * (width - width // 2 - 1) + "┤"
+    times = _spread([timeline.time_of_day(moment) for moment in moments], width)
+    days = [timeline.day(moment) for moment in moments]
+    shown = [day if index == 0 or day != days[index - 1] else "" for index, day in enumerate(days)]
+    return ticks, times, _spread(shown, width)
+
+
+def _spread(labels: Sequence[str], width: int) -> str:
+    """Left, centred and right, under the marks."""
+    left, middle, right = labels
+    line = left.ljust((width + 2 - len(middle)) // 2) + middle
+    return line.ljust(width + 2 - len(right) - 1) + right

@@ -1,0 +1,75 @@
+"""Counts over a stretch of time, and the words for its times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simulation_core.clock import from_ms
+
+_UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000))
+_MINUTE_MS, _TWO_HOURS_MS = 60_000, 7_200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """How many records fall into each of `counts`' equal parts of a window; moments are milliseconds since the epoch."""
+
+    counts: tuple[int, ...]
+    start_ms: int
+    end_ms: int
+    zone: str = "UTC"  # an IANA name: in whose local time the axis is labelled
+
+    @property
+    def bucket_ms(self) -> float:
+        return (self.end_ms - self.start_ms) / len(self.counts)
+
+    def over(self, start_ms: int, end_ms: int, parts: int) -> tuple[float, ...]:
+        """The same records in `parts` equal parts of another window; within a part of this one they are taken as even."""
+        edges = np.linspace(self.start_ms, self.end_ms, len(self.counts) + 1)
+        until = np.concatenate(([0], np.cumsum(self.counts)))
+        return tuple(np.diff(np.interp(np.linspace(start_ms, end_ms, parts + 1), edges, until)).round(6).tolist())
+
+    def local(self, moment_ms: float) -> datetime:
+        return from_ms(round(moment_ms)).astimezone(time_zone(self.zone))
+
+    def time_of_day(self, moment_ms: float) -> str:
+        """As precise as the window needs it."""
+        length_ms = self.end_ms - self.start_ms
+        moment = self.local(moment_ms)
+        if length_ms < _MINUTE_MS:
+            return moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03}"
+        return moment.strftime("%H:%M:%S" if length_ms < _TWO_HOURS_MS else "%H:%M")
+
+    def day(self, moment_ms: float) -> str:
+        moment = self.local(moment_ms)
+        return f"{moment:%a} {moment.day} {moment:%b}"
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Another timeline to compare with, drawn as a line over the bars."""
+
+    label: str
+    timeline: Timeline
+
+
+def time_zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)  # UTC needs no time zone database
+
+
+def duration(milliseconds: float) -> str:
+    """For people, in at most two units: 250 ms, 1.5 s, 2 h 24 min, 9 d."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.4g} ms"
+    if milliseconds < _MINUTE_MS:
+        return f"{milliseconds / 1000:.3g} s"
+    left, parts = round(milliseconds / 1000) * 1000, []
+    for unit, unit_ms in (*_UNITS_MS, ("s", 1000)):
+        count, left = divmod(left, unit_ms)
+        parts.append((count, unit))
+    largest = next(index for index, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[largest : largest + 2] if count)

@@ -1,0 +1,76 @@
+"""The exit codes, and the errors that end with them: each is one line that says what was wrong and what to do."""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar, Self
+
+from simulation_core.errors import SimulationError
+
+
+class ExitCode(enum.IntEnum):
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "as asked"
+    BAD_MANIFEST = 1, "the manifest can't be read or carried out"
+    CALLED_WRONGLY = 2, "an option is wrong or missing"
+    UNREACHABLE = 3, "no kubeconfig, or the cluster can't be reached"
+    NO_SUCH_SIMULATION = 4, "the cluster has no Simulation of that name"
+    NOT_INSTALLED = 5, "the cluster doesn't know Simulations: the operator isn't installed"
+    FORBIDDEN = 6, "the cluster refuses: the credentials are invalid or their rights don't suffice"
+
+
+class CommandError(SimulationError):
+    """A command can't be carried out."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BAD_MANIFEST
+
+
+class ManifestError(CommandError):
+    """The file can't be read, or holds something else than one Simulation."""
+
+
+class CalledWronglyError(CommandError):
+    """Options that don't go together, or that this place can't honour."""
+
+    exit_code = ExitCode.CALLED_WRONGLY
+
+
+class UnreachableError(CommandError):
+    """There is no kubeconfig that names a cluster, or the cluster doesn't answer."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class NoSuchSimulationError(CommandError):
+    """There is none of that name in that namespace."""
+
+    exit_code = ExitCode.NO_SUCH_SIMULATION
+
+
+class NotInstalledError(CommandError):
+    """The cluster has no CustomResourceDefinition of Simulations."""
+
+    exit_code = ExitCode.NOT_INSTALLED
+
+
+class ForbiddenError(CommandError):
+    """The cluster answers, and doesn't let us look."""
+
+    exit_code = ExitCode.FORBIDDEN
+
+
+def exit_code_of(error: SimulationError) -> ExitCode:
+    """What isn't a command's own error comes from core, which judges manifests."""
+    return error.exit_code if isinstance(error, CommandError) else ExitCode.BAD_MANIFEST
+
+
+def described() -> str:
+    """For --help."""
+    return "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
