@@ -12,8 +12,11 @@ import httpx
 import pytest
 
 from simulation_core.content.values import Company, Contact, Record
+from simulation_core.plan import make_plan
+from simulation_core.plan.load import load_of
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
+from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import deliver_records
@@ -103,6 +106,17 @@ def test_a_hundred_companies_with_contacts_take_four_calls(crm: Crm) -> None:
     assert len(crm.objects("contacts")) == 200
     assert len(crm.joined()) == 200
     assert {tuple(each["typeIds"]) for each in crm.joined()} == {(1, 279)}
+
+
+@pytest.mark.parametrize(("scenario", "records", "people"), [("B2B", 3, 0), ("B2B", 1, 1), ("B2B", 100, 3), ("B2C", 100, 1)])
+def test_a_delivery_takes_the_calls_that_the_preview_counted(crm: Crm, scenario: str, records: int, people: int) -> None:
+    contacts = {"contactsPerCompany": {"min": people, "max": people}}
+    spec = parse_spec({"scenario": scenario, "totalRecords": records, "durationSeconds": 1, "records": contacts})
+    plan = make_plan(spec, start_ms=0, window_ms=1000, seed=1)
+    assert len(plan.batches) == 1
+    before = crm.calls()
+    crm.deliver(*(b2b(i, people=people) if scenario == "B2B" else b2c(i) for i in range(records)))
+    assert crm.calls() - before == load_of(spec, plan, seed=1).calls
 
 
 def test_each_contact_is_joined_to_its_own_company_whatever_order_the_answers_have(crm: Crm) -> None:
