@@ -12,5 +12,5 @@ def in_words(milliseconds: int) -> str:
         count, left = divmod(left, size)
         parts.append((count, unit))
     first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    last = first + 2 if first + 2 < len(parts) else len(parts)
+    last = min(len(parts), first + 2)
     return " ".join(f"{count} {unit}" for count, unit in parts[first:last] if count) or "0 ms"
