@@ -40,20 +40,20 @@ live AS MATERIALIZED (
 # What was never begun, isn't being skipped already, and was due at the offset given or before: one range of batches_unfinished.
 _WAITING_UNTIL = f"b.simulation_id = live.id AND b.state <> 2 AND {NEVER_BEGUN} AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= "
 
-_CANDIDATES = text(f"""
+CANDIDATES = f"""
 WITH {_LIVE}
 SELECT live.id FROM live
 WHERE EXISTS (SELECT FROM batches b WHERE {_WAITING_UNTIL} live.now_ms - live.origin_ms - :missed_after_ms)
 ORDER BY live.id LIMIT :limit
-""")
+"""
 
-_LOOK = text(f"""
+LOOK = f"""
 WITH {_LIVE}
 SELECT live.policy, live.now_ms, live.let_go_ms, live.origin_ms + earliest.offset_ms AS earliest_due_ms
 FROM live LEFT JOIN LATERAL (
     SELECT b.offset_ms FROM batches b WHERE {_WAITING_UNTIL} live.now_ms - live.origin_ms ORDER BY b.offset_ms LIMIT 1
 ) earliest ON true
-""")
+"""
 
 # Guarantees: the moment only moves forward.
 _SKIP = text("""
@@ -88,7 +88,7 @@ def judge_running(engine: Engine, *, missed_after_ms: int = MISSED_AFTER_MS, lim
     Any number of processes may do so at once: who comes second finds nothing missed. A run that can't be judged doesn't hold up others.
     """
     with transaction(engine) as connection:
-        found = connection.scalars(_CANDIDATES, {"id": None, "missed_after_ms": missed_after_ms, "limit": limit}).all()
+        found = connection.scalars(text(CANDIDATES), {"id": None, "missed_after_ms": missed_after_ms, "limit": limit}).all()
     judged = [Judged(id, missed) for id in found if (missed := _judge_alone(engine, id, missed_after_ms)) is not None]  # noqa: A001
     return [one for one in judged if isinstance(one.missed.action, SkipUntil | ShiftBy)]
 
@@ -105,7 +105,7 @@ def _judge_alone(engine: Engine, id: UUID, missed_after_ms: int) -> Missed | Non
 
 def _judge(connection: Connection, id: UUID, missed_after_ms: int | None) -> Missed | None:  # noqa: A002
     # A statement of its own, begun after the lock was got: its snapshot has what the lock was waited for.
-    seen = connection.execute(_LOOK, {"id": id}).mappings().one_or_none()
+    seen = connection.execute(text(LOOK), {"id": id}).mappings().one_or_none()
     if seen is None:
         return None
     moment_ms = seen["let_go_ms"] if missed_after_ms is None else seen["now_ms"] - missed_after_ms

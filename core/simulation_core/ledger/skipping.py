@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.claims import HOLD_CONTROL
 from simulation_core.ledger.endings import COUNT_AND_END
@@ -16,10 +18,12 @@ from simulation_core.ledger.sql import CLAIMABLE_RUN, DONE, NEVER_BEGUN, SKIP_OF
 from simulation_core.ledger.values import Outcome
 from simulation_core.reasons import Reason
 
+_log = logging.getLogger(__name__)
+
 BATCHES_A_STATEMENT = 5_000
 
 # Whose row was touched least recently comes first, and each sweep touches it: large runs and small ones take turns.
-_TO_SWEEP = text(f"""
+TO_SWEEP = f"""
 WITH skipping AS MATERIALIZED (
     SELECT s.id, s.updated_at, {SKIP_OFFSET_MS} AS skip_offset_ms
     FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
@@ -28,7 +32,7 @@ WITH skipping AS MATERIALIZED (
 SELECT r.id FROM skipping r
 WHERE EXISTS (SELECT FROM batches b WHERE b.simulation_id = r.id AND b.state <> 2 AND {NEVER_BEGUN} AND b.offset_ms <= r.skip_offset_ms)
 ORDER BY r.updated_at, r.id
-""")
+"""
 
 # Guarantees:
 # - only what was never begun is skipped, of a run that is on; it holds the control row, so that a suspension or an end is not overtaken
@@ -59,8 +63,6 @@ WITH run AS MATERIALIZED (
 SELECT count(*) AS batches, coalesce(sum(records), 0)::integer AS records FROM moved
 """
 
-_SWEEP = text(SWEEP)
-
 
 @dataclass(frozen=True)
 class Swept:
@@ -71,12 +73,19 @@ class Swept:
 def runs_to_sweep(engine: Engine) -> list[UUID]:
     """Runs that are on and have batches left to skip, in the order in which their turn comes."""
     with transaction(engine) as connection:
-        return list(connection.scalars(_TO_SWEEP))
+        return list(connection.scalars(text(TO_SWEEP)))
 
 
 def sweep(engine: Engine, id: UUID, *, limit: int = BATCHES_A_STATEMENT) -> Swept:  # noqa: A002 - the column's name
-    """Skips up to `limit` batches of the run in one short transaction. Fewer than `limit`: nothing is left, but for what others hold."""
-    with transaction(engine) as connection:
-        connection.execute(text(HOLD_CONTROL), {"simulations": [id]})
-        row = connection.execute(_SWEEP, {"id": id, "limit": limit, "exceeded": Reason.FAILURE_POLICY_EXCEEDED.value}).one()
+    """Skips up to `limit` batches of the run in one short transaction. Fewer than `limit`: nothing is left, but for what others hold.
+
+    A run of which that fails is logged and doesn't hold up others.
+    """
+    try:
+        with transaction(engine) as connection:
+            connection.execute(text(HOLD_CONTROL), {"simulations": [id]})
+            row = connection.execute(text(SWEEP), {"id": id, "limit": limit, "exceeded": Reason.FAILURE_POLICY_EXCEEDED.value}).one()
+    except SQLAlchemyError:
+        _log.exception("skipping what simulation %s missed failed", id)
+        return Swept(batches=0, records=0)
     return Swept(batches=row.batches, records=row.records)
