@@ -105,7 +105,6 @@ def test_a_frozen_field_can_not_be_changed_and_the_message_says_what_to_do(
     [
         ({"distribution": {"method": "Bursts"}}, "not in this version: use Linear or BellCurve"),
         ({"content": {"source": "OpenAI"}}, "OpenAI is not in this version: use Faker"),
-        ({"missedRecords": "Skip"}, "Skip and Shift are not in this version: use CatchUp"),
         ({"deletionPolicy": "Archive"}, "Archive is not in this version: use Retain"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
