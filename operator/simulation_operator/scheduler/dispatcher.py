@@ -113,12 +113,14 @@ class Dispatcher:
         until_s = time.monotonic() + SWEEP_SECONDS
         skipped = 0
         turns = deque(skipping.runs_to_sweep(self._engine))
-        while turns and time.monotonic() < until_s:
+        while turns:
             run = turns.popleft()
-            swept = skipping.sweep(self._engine, run)
+            swept = skipping.sweep(self._engine, run, limit=skipping.BATCHES_A_STATEMENT)
             skipped += swept.records
             if swept.batches == skipping.BATCHES_A_STATEMENT:
                 turns.append(run)
+            if time.monotonic() >= until_s:
+                break
         self._metrics.skipped.inc(skipped)
         return skipped
 
