@@ -33,17 +33,3 @@ def iso_ms(milliseconds: int) -> str:
 def iso_seconds(milliseconds: int) -> str:
     """ISO 8601 in UTC, rounded down to the second: what Kubernetes prints."""
     return from_ms(milliseconds).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def duration_words(milliseconds: int) -> str:
-    """The two largest units: 2 h 5 min, 12 min 3 s, 45 s; below ten seconds, milliseconds."""
-    if milliseconds < 10_000:
-        return f"{milliseconds} ms"
-    rest, parts = milliseconds // 1000, []
-    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, rest = divmod(rest, seconds)
-        if count:
-            parts.append(f"{count} {unit}")
-        if len(parts) == 2 or (parts and not count):
-            break
-    return " ".join(parts)

@@ -58,6 +58,8 @@ class Reason(enum.StrEnum):
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."
+    RECORDS_SKIPPED = "RecordsSkipped", "Records that were missed were skipped, as spec.missedRecords: Skip asks."
+    SHIFTED = "Shifted", "Records were missed, and spec.missedRecords: Shift moved all that was left of the plan into the future."
     WORKER_DIED = (
         "WorkerDied",
         "Three attempts at a batch ended without an answer: the worker died, or met a fault of its own. Its open records were given up.",

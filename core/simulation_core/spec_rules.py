@@ -131,11 +131,6 @@ NOT_IN_THIS_VERSION = (
         "properties of your own are not in this version: remove them",
     ),
     Rule(
-        "spec.missedRecords",
-        lambda spec: spec.missed_records != "CatchUp",
-        "Skip and Shift are not in this version: use CatchUp",
-    ),
-    Rule(
         "spec.failurePolicy.stopEarly",
         lambda spec: spec.failure_policy.stop_early,
         "not in this version: set stopEarly to false",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from simulation_core.clock import to_ms
+from simulation_core.durations import in_words
 from simulation_core.reasons import Reason
 from simulation_operator.conditions import find
 from simulation_operator.status import waits_for
@@ -22,8 +25,13 @@ class Happening:
     warning: bool = False
 
 
-def happenings(before: Status, after: Status) -> list[Happening]:
-    """In the order in which a person would tell them."""
+def happenings(before: Status, after: Status, *, asked_for: Mapping[str, Any] | None = None) -> list[Happening]:
+    """In the order in which a person would tell them.
+
+    `asked_for`: the spec. Its startTime is the start that a status from before the first one would have shown.
+    """
+    if "startTime" not in before and asked_for is not None and "startTime" in asked_for:
+        before = {**before, "startTime": asked_for["startTime"]}
     return [happening for rule in _RULES for happening in rule(before, after)]
 
 
@@ -71,6 +79,19 @@ def records_failed(before: Status, after: Status) -> Iterator[Happening]:
         yield Happening(Reason.RECORDS_FAILED, f"{failed} records have failed so far{last}", warning=True)
 
 
+def shifted(before: Status, after: Status) -> Iterator[Happening]:
+    """Once a Simulation has a start, nothing else moves it."""
+    if before.get("startTime") and after.get("startTime") and (by_ms := _moment_ms(after) - _moment_ms(before)) > 0:
+        message = f"Records were missed: the plan was moved by {in_words(by_ms)} and ends at {after.get('endTime')}"
+        yield Happening(Reason.SHIFTED, message)
+
+
+def records_skipped(before: Status, after: Status) -> Iterator[Happening]:
+    skipped = after.get("recordsSkipped", 0)
+    if skipped > before.get("recordsSkipped", 0):
+        yield Happening(Reason.RECORDS_SKIPPED, f"{skipped} records that were missed were skipped so far")
+
+
 def ended(before: Status, after: Status) -> Iterator[Happening]:
     if _turned_true("Finished", before, after):
         finished = find(after, "Finished")
@@ -84,10 +105,16 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     started,
     suspended,
     waits,
+    shifted,
+    records_skipped,
     late,
     records_failed,
     ended,
 )
+
+
+def _moment_ms(status: Status) -> int:
+    return to_ms(datetime.fromisoformat(status["startTime"]))
 
 
 def _is_late(status: Status) -> bool:

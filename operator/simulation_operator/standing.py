@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulation_core.durations import in_words
 from simulation_core.ledger.values import Progress, Run, RunState, Status
 from simulation_core.reasons import Reason
 
@@ -25,7 +26,11 @@ def standing(progress: Progress, now_ms: int) -> tuple[Reason, str]:
     if progress.run.status is Status.RUNNING and (behind := _behind(progress, now_ms)):
         return Reason.RECORDS_LATE, f"Records are being delivered, but the next one was due more than {behind} ago."
     reason = {Status.PLANNING: Reason.PLANNING, Status.QUEUED: Reason.QUEUED}.get(progress.run.status, Reason.RUNNING)
-    return reason, reason.meaning
+    return reason, f"{reason.meaning}{_moved(progress.run)}"
+
+
+def _moved(run: Run) -> str:
+    return f" The plan was moved by {in_words(run.shift_ms)}, because records were missed." if run.shift_ms else ""
 
 
 def _behind(progress: Progress, now_ms: int) -> str | None:

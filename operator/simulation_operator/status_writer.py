@@ -66,7 +66,7 @@ class StatusWriter:
         entry.refusal = ""
         entry.written_at = time.monotonic()
         self._roster.unshown.discard(entry.key.uid)
-        for happening in happenings(before, status):
+        for happening in happenings(before, status, asked_for=entry.simulation.spec):
             log.info("%s: %s: %s", entry.key, happening.reason, happening.message)
             await self._events.tell(entry.key, happening)
 

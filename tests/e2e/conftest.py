@@ -39,6 +39,10 @@ EXAMPLES = sorted((CHECKOUT / "examples").glob("*.yaml"))
 QUIET_SECONDS = 10
 SOON_SECONDS = 30.0
 RELEASE = "simulation-operator"
+OVERDUE = """
+SELECT count(*) FROM simulations s JOIN batches b ON b.simulation_id = s.id
+WHERE s.id = %s AND b.state = 0 AND s.start_time + b.offset_ms * interval '1 ms' < statement_timestamp()
+"""
 
 
 class Cluster:
@@ -218,6 +222,9 @@ class Runs:
         return self.until(
             name, f"{records} records in", lambda status: status.get("recordsProcessed", 0) >= records, within_seconds=within_seconds
         )
+
+    def until_overdue(self, uid: str, batches: int) -> None:
+        wait_for(lambda: self.cluster.query(OVERDUE, uid)[0][0] >= batches, what="records to fall due meanwhile", within_seconds=30)
 
     def proof(self, name: str) -> Proof:
         """The CRM's view beside the plan's."""

@@ -8,20 +8,11 @@ import pytest
 
 from simulation_sandbox.waiting import wait_for
 
-OVERDUE = """
-SELECT count(*) FROM simulations s JOIN batches b ON b.simulation_id = s.id
-WHERE s.id = %s AND b.state = 0 AND s.start_time + b.offset_ms * interval '1 ms' < statement_timestamp()
-"""
-
 
 @pytest.fixture
 def steered(simulation: Any) -> Any:
     """Long enough that there is a middle."""
     return simulation(totalRecords=100, durationSeconds=20)
-
-
-def wait_until_overdue(cluster: Any, uid: str, batches: int) -> None:
-    wait_for(lambda: cluster.query(OVERDUE, uid)[0][0] >= batches, what="records to fall due meanwhile", within_seconds=30)
 
 
 def test_a_suspended_run_begins_nothing_and_catches_up_when_resumed(cluster: Any, runs: Any, steered: Any, condition_of: Any) -> None:
@@ -32,7 +23,7 @@ def test_a_suspended_run_begins_nothing_and_catches_up_when_resumed(cluster: Any
     assert condition_of(status, "Suspended")["status"] == "True"
     assert condition_of(status, "Progressing")["reason"] == "Suspended"
     before = runs.created_ms(uid)
-    wait_until_overdue(cluster, uid, 20)
+    runs.until_overdue(uid, 20)
     assert runs.created_ms(uid) == before
     runs.set("run", suspend=False)
     runs.until_phase("run", "Completed", within_seconds=90)
@@ -59,7 +50,7 @@ def test_a_cancelled_run_ends_for_good_and_keeps_its_counts(cluster: Any, runs: 
     status = runs.until_phase("run", "Cancelled", within_seconds=15)["status"]
     delivered = runs.created_ms(uid)
     assert 10 <= len(delivered) < 100
-    wait_until_overdue(cluster, uid, 10)
+    runs.until_overdue(uid, 10)
     assert runs.created_ms(uid) == delivered
     assert cluster.query("SELECT status, records_processed FROM simulations WHERE id = %s", uid) == [("CANCELLED", len(delivered))]
     settled = runs.until("run", "its last count", lambda now: now["recordsProcessed"] == len(delivered), within_seconds=15)["status"]

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, text
 
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.sql import CLAIMABLE_RUN, NOW_MS, ORIGIN_MS, PENDING, UNEXPIRED_CLAIM, after_ms
+from simulation_core.ledger.sql import CLAIMABLE_RUN, NEVER_BEGUN, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, UNEXPIRED_CLAIM, after_ms
 from simulation_core.ledger.values import Backlog
 
-# A batch that waits after a retryable answer wants a worker only once its not_before has come.
+# A batch that waits after a retryable answer wants a worker only once its not_before has come; one that is being skipped wants none.
 BACKLOG = f"""
 WITH live AS MATERIALIZED (
-    SELECT s.id, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms
+    SELECT s.id, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms, {SKIP_OFFSET_MS} AS skip_offset_ms
     FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
     WHERE {CLAIMABLE_RUN} AND s.portal = ANY(:portals)
 )
@@ -29,6 +29,7 @@ FROM live CROSS JOIN LATERAL (
     FROM batches b
     CROSS JOIN LATERAL (SELECT b.state = {PENDING} AND coalesce(b.not_before > statement_timestamp(), false) AS waits) w
     WHERE b.simulation_id = live.id AND b.state <> 2 AND b.offset_ms <= live.now_offset_ms + :lead_ms
+      AND NOT ({NEVER_BEGUN} AND b.offset_ms <= live.skip_offset_ms)
 ) counted
 """
 

@@ -19,8 +19,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.rows import runs_by_id
-from simulation_core.ledger.sql import CLAIMED, DONE, NOW_MS, ORIGIN_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import (
+    CLAIMED,
+    DONE,
+    MISSED_RECORDS,
+    NOW_MS,
+    ORIGIN_MS,
+    PENDING,
+    SKIP_OFFSET_MS,
+    after_ms,
+    to_ms,
+)
 from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
+from simulation_core.plan.missed import MISSED_AFTER_MS
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +41,12 @@ SELECT simulation_id FROM simulation_control
 WHERE simulation_id = ANY(CAST(:simulations AS uuid[])) ORDER BY simulation_id FOR SHARE
 """
 
-# Guarantees: of any number of claims for a batch and attempt one succeeds; none is early by Postgres's clock; only of runs that are on.
+# What was never begun and missed is not begun before it was decided what becomes of it, nor once it is to be skipped.
+SKIPPED_SOON = "l.attempt = 0 AND l.offset_ms <= r.skip_offset_ms"
+MISSED = "l.attempt = 0 AND r.missed_is_decided AND r.origin_ms + l.offset_ms <= r.now_ms - :missed_after_ms"
+
+# Guarantees: of any number of claims for a batch and attempt one succeeds; none is early by Postgres's clock; only of runs that are on;
+# none of a batch that is being skipped, or about which missedRecords has to be asked first; it keeps the shift it was due by.
 # The rows are locked in the one order (simulation, number), also those that turn out not to be claimable.
 CLAIM = f"""
 WITH given AS MATERIALIZED (
@@ -40,19 +56,26 @@ WITH given AS MATERIALIZED (
     SELECT b.simulation_id, b.number, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before, g.attempt AS asked
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+), runs AS MATERIALIZED (
+    SELECT s.id, s.status, s.start_time, s.shift_milliseconds AS shift_ms, c.run_state, {ORIGIN_MS} AS origin_ms, {NOW_MS} AS now_ms,
+           {SKIP_OFFSET_MS} AS skip_offset_ms, {MISSED_RECORDS} <> 'CatchUp' AS missed_is_decided
+    FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
+    WHERE s.id = ANY(CAST(:simulations AS uuid[]))
 ), judged AS MATERIALIZED (
-    SELECT l.simulation_id, l.number,
-           greatest({ORIGIN_MS} + l.offset_ms, {to_ms("l.not_before")}) - {NOW_MS} AS remaining_ms,
-           CASE WHEN c.run_state <> 'RUNNING' THEN 'the run is ' || lower(c.run_state)
-                WHEN s.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(s.status)
-                WHEN s.start_time IS NULL THEN 'the run has no start yet'
+    SELECT l.simulation_id, l.number, r.shift_ms, r.now_ms,
+           greatest(r.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - r.now_ms AS remaining_ms,
+           CASE WHEN r.run_state <> 'RUNNING' THEN 'the run is ' || lower(r.run_state)
+                WHEN r.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(r.status)
+                WHEN r.start_time IS NULL THEN 'the run has no start yet'
                 WHEN l.state = {DONE} THEN 'the batch is done'
                 WHEN l.asked <> l.attempt + 1 THEN 'the job is stale'
                 WHEN l.state = {CLAIMED} AND l.lease_until > statement_timestamp() THEN 'the batch is claimed by another'
+                WHEN {SKIPPED_SOON} THEN 'the batch is being skipped'
+                WHEN {MISSED} THEN 'the batch was missed; missedRecords decides'
            END AS refusal
-    FROM locked l JOIN simulations s ON s.id = l.simulation_id JOIN simulation_control c ON c.simulation_id = l.simulation_id
+    FROM locked l JOIN runs r ON r.id = l.simulation_id
 ), claimed AS (
-    UPDATE batches b SET state = {CLAIMED}, attempt = b.attempt + 1, not_before = NULL,
+    UPDATE batches b SET state = {CLAIMED}, attempt = b.attempt + 1, not_before = NULL, claimed_shift_ms = j.shift_ms,
            lease_until = {after_ms("CAST(:lease_ms AS bigint)")},
            crashes = b.crashes + CASE WHEN b.state = {CLAIMED} THEN 1 ELSE 0 END
     FROM judged j
@@ -66,7 +89,7 @@ WITH given AS MATERIALIZED (
            updated_at = statement_timestamp()
     FROM queued q WHERE s.id = q.id AND s.status = 'QUEUED'
 )
-SELECT j.simulation_id, j.number, j.refusal, j.remaining_ms, {NOW_MS} AS now_ms, b.number IS NOT NULL AS is_claimed,
+SELECT j.simulation_id, j.number, j.refusal, j.remaining_ms, j.now_ms, b.number IS NOT NULL AS is_claimed,
        b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes
 FROM judged j LEFT JOIN claimed b ON b.simulation_id = j.simulation_id AND b.number = j.number
 """
@@ -106,17 +129,17 @@ RETURNING b.simulation_id, b.number, b.attempt
 """
 
 
-def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int) -> list[ClaimResult]:
+def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int, missed_after_ms: int = MISSED_AFTER_MS) -> list[ClaimResult]:
     """What each request got, in their order: Claimed, Early (offer again after so many ms), or Refused (drop the job)."""
     if not requests:
         return []
     try:
-        return _claim_together(engine, requests, lease_ms)
+        return _claim_together(engine, requests, lease_ms, missed_after_ms)
     except SQLAlchemyError:
         if len(requests) == 1:
             raise
         _log.exception("a group of %d claims failed; claiming one by one", len(requests))
-        return [_claim_alone(engine, request, lease_ms) for request in requests]
+        return [_claim_alone(engine, request, lease_ms, missed_after_ms) for request in requests]
 
 
 def renew(engine: Engine, fences: Sequence[Fence], lease_ms: int) -> list[bool]:
@@ -144,20 +167,21 @@ def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0,
     return _told(fences, rows)
 
 
-def _claim_alone(engine: Engine, request: ClaimRequest, lease_ms: int) -> ClaimResult:
+def _claim_alone(engine: Engine, request: ClaimRequest, lease_ms: int, missed_after_ms: int) -> ClaimResult:
     try:
-        return _claim_together(engine, [request], lease_ms)[0]
+        return _claim_together(engine, [request], lease_ms, missed_after_ms)[0]
     except SQLAlchemyError:
         _log.exception("claiming batch %d of simulation %s failed", request.batch, request.simulation_id)
         return Refused(request=request, why="the claim failed, see the log")
 
 
-def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: int) -> list[ClaimResult]:
+def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: int, missed_after_ms: int) -> list[ClaimResult]:
     distinct = {(request.simulation_id, request.batch): request for request in reversed(requests)}
     asked = [Fence(simulation_id=one.simulation_id, batch=one.batch, attempt=one.attempt) for one in distinct.values()]
     with transaction(engine) as connection:
         _hold_control(connection, asked)
-        rows = connection.execute(text(CLAIM), {**_columns(asked), "lease_ms": lease_ms}).mappings().all()
+        bounds = {"lease_ms": lease_ms, "missed_after_ms": missed_after_ms}
+        rows = connection.execute(text(CLAIM), {**_columns(asked), **bounds}).mappings().all()
         runs = runs_by_id(connection, {row["simulation_id"] for row in rows if row["is_claimed"]})
     answers = {(row["simulation_id"], row["number"]): row for row in rows}
     return [_result(request, distinct, answers, runs, lease_ms) for request in requests]

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.missed import judge_what_was_let_go
 from simulation_core.ledger.sql import UNEXPIRED_CLAIM
 
 _SET_STATE = text("""
@@ -78,11 +79,15 @@ def delete(engine: Engine, id: UUID) -> int:  # noqa: A002
 
 
 def resume(engine: Engine, id: UUID) -> int:  # noqa: A002
-    """Claims are possible again; does nothing unless the run is suspended. Returns the claims from before that are still under way."""
+    """Claims are possible again; does nothing unless the run is suspended. Returns the claims from before that are still under way.
+
+    What was missed meanwhile is decided in the same transaction: no claim slips in between.
+    """
     with transaction(engine) as connection:
         changed = connection.execute(_SET_STATE, {"id": id, "wanted": "RUNNING", "allowed": ["SUSPENDED"]}).rowcount
         if changed:
             connection.execute(_LEAVE_SUSPENSION, {"id": id})
+            judge_what_was_let_go(connection, id)
         return _claims_left(connection, id)
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 from sqlalchemy import Engine, RowMapping, text
 
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, NOW_MS, ORIGIN_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
 from simulation_core.ledger.values import Offer
+
+LOOKED_AT = 1_000  # of the oldest batches of a run that skips
 
 _LIVE = f"""
 live AS MATERIALIZED (
-    SELECT s.id, s.portal, {ORIGIN_MS} AS origin_ms, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms
+    SELECT s.id, s.portal, {ORIGIN_MS} AS origin_ms, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms, {SKIP_OFFSET_MS} AS skip_offset_ms
     FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
     WHERE {CLAIMABLE_RUN} AND (CAST(:portal AS text) IS NULL OR s.portal = :portal)
 )
@@ -38,7 +40,9 @@ FROM live CROSS JOIN LATERAL (
 ORDER BY due_ms, live.id, soon.number LIMIT :limit
 """
 
-# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one.
+# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Of what is old enough to be
+# skipped only what was begun is offered. It is looked for among the oldest, not behind millions that are being skipped just now:
+# the sweep takes those away in a moment, and then it is among the oldest.
 OVERDUE = f"""
 WITH {_LIVE}
 SELECT live.id, live.portal, late.number, late.attempt,
@@ -46,9 +50,18 @@ SELECT live.id, live.portal, late.number, late.attempt,
        row_number() OVER (PARTITION BY live.id ORDER BY late.offset_ms, late.number) AS turn
 FROM live CROSS JOIN LATERAL (
     (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at FROM batches b
-     WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.now_offset_ms
+     WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
+       AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= live.now_offset_ms
        AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
      ORDER BY b.offset_ms LIMIT :limit)
+    UNION ALL
+    (SELECT o.number, o.attempt, o.offset_ms, o.not_before FROM (
+         SELECT b.number, b.attempt, b.offset_ms, b.not_before FROM batches b
+         WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.skip_offset_ms
+           AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
+         ORDER BY b.offset_ms LIMIT greatest(:limit, {LOOKED_AT})) o
+     WHERE o.attempt > 0
+     ORDER BY o.offset_ms LIMIT :limit)
     UNION ALL
     (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at FROM batches b
      WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
@@ -66,7 +79,10 @@ def upcoming(engine: Engine, *, horizon_ms: int, limit: int) -> list[Offer]:
 
 
 def overdue(engine: Engine, portal: str, *, limit: int) -> list[Offer]:
-    """Batches of `portal` that a claim would get now, expired leases included: round robin over runs, each run's earliest first."""
+    """Batches of `portal` that a claim would get now, expired leases included: round robin over runs, each run's earliest first.
+
+    A batch that was missed is among them until missedRecords decided about it, which the dispatcher lets happen before it asks.
+    """
     with transaction(engine) as connection:
         rows = connection.execute(text(OVERDUE), {"limit": limit, "portal": portal})
         return [_offer(row) for row in rows.mappings()]

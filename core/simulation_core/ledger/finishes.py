@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from simulation_core.ledger.endings import COUNT_AND_END
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
@@ -27,10 +28,14 @@ _log = logging.getLogger(__name__)
 # What names a claim, and locks it against everyone else: state and attempt must be those of the claim.
 GUARD = f"b.state = {CLAIMED} AND b.attempt = g.attempt"
 
+# The plan may be shifted while a batch is delivered: it was due by the shift of its claim. NULL: claimed by a build that stored none.
+CLAIMED_SHIFT = "coalesce(l.claimed_shift_ms, s.shift_milliseconds)"
+
 # Guarantees:
 # - a claim is finished at most once, by its holder (the guard, judged again on the row's newest version after waiting for its lock)
 # - a counter moves by exactly the outcomes that leave PENDING here; a terminal outcome never changes
 # - batches are locked by (simulation, number), then simulations by id, so groups can't deadlock
+# - lateness, and the part of the window, are judged by the due time that the claim was for
 # - what ended stays ended: a terminal status is never overwritten, and a cancelled run is left to settle()
 FINISH = f"""
 WITH given AS MATERIALIZED (
@@ -40,13 +45,13 @@ WITH given AS MATERIALIZED (
         AS g (ordinal, simulation_id, number, attempt, retry_after_ms, outcomes, tried, delivered, crm_ids, errors)
 ), locked AS MATERIALIZED (
     SELECT b.simulation_id, b.number, b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.delivered_offsets,
-           g.ordinal, g.retry_after_ms, g.crm_ids::jsonb AS crm_ids, g.errors::jsonb AS errors,
+           b.claimed_shift_ms, g.ordinal, g.retry_after_ms, g.crm_ids::jsonb AS crm_ids, g.errors::jsonb AS errors,
            g.outcomes::smallint[] AS new_outcomes, g.tried::smallint[] AS tried, g.delivered::bigint[] AS delivered_ms
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     WHERE {GUARD}
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
 ), timed AS MATERIALIZED (
-    SELECT l.*, {to_ms("s.start_time")} AS start_ms, s.shift_milliseconds AS shift_ms, {NOW_MS} AS now_ms,
+    SELECT l.*, {to_ms("s.start_time")} AS start_ms, {CLAIMED_SHIFT} AS shift_ms, {NOW_MS} AS now_ms,
            greatest(1, {to_ms("s.end_time")} - {to_ms("s.start_time")}) AS window_ms,
            coalesce((s.spec #>> '{{retries,limit}}')::integer, 5) AS tries_limit
     FROM locked l JOIN simulations s ON s.id = l.simulation_id
@@ -95,17 +100,7 @@ WITH given AS MATERIALIZED (
     SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM sums WHERE delivered + failed + skipped > 0)
     ORDER BY s.id FOR NO KEY UPDATE
 ), judged AS (
-    UPDATE simulations s SET
-           records_processed = s.records_processed + m.delivered,
-           records_failed = s.records_failed + m.failed,
-           records_skipped = s.records_skipped + m.skipped,
-           status = CASE WHEN {{ends}} THEN CASE WHEN {{exceeds}} THEN 'FAILED' ELSE 'COMPLETED' END ELSE s.status END,
-           reason = CASE WHEN {{ends}} AND {{exceeds}} THEN :exceeded ELSE s.reason END,
-           message = CASE WHEN {{ends}} AND {{exceeds}} THEN
-               format('%s of %s records failed, more than the %s %% of failurePolicy.maxFailedPercent; see status.failures.',
-                      s.records_failed + m.failed, s.total_records, {{allowed}}) ELSE s.message END,
-           finished_at = CASE WHEN {{ends}} THEN statement_timestamp() ELSE s.finished_at END,
-           updated_at = statement_timestamp()
+    UPDATE simulations s SET {COUNT_AND_END}
     FROM sums m JOIN held h ON h.id = m.simulation_id JOIN simulation_control c ON c.simulation_id = m.simulation_id
     WHERE s.id = m.simulation_id
 ), noted AS (
@@ -128,18 +123,10 @@ WITH given AS MATERIALIZED (
 SELECT ordinal FROM moved
 """
 
-_ALLOWED = "coalesce((s.spec #>> '{failurePolicy,maxFailedPercent}')::integer, 0)"
-_EXCEEDS = f"(s.records_failed + m.failed)::bigint * 100 > s.total_records::bigint * {_ALLOWED}"
-_ENDS = (
-    "(s.records_processed + s.records_failed + s.records_skipped + m.delivered + m.failed + m.skipped = s.total_records"
-    " AND s.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED') AND c.run_state IN ('RUNNING', 'SUSPENDED'))"
-)
-
 
 def finish_statement(guard: str = GUARD) -> str:
     """The statement; a test passes a broken guard to see that it matters."""
-    filled = FINISH.replace("{ends}", _ENDS).replace("{exceeds}", _EXCEEDS).replace("{allowed}", _ALLOWED)
-    return filled.replace(GUARD, guard)
+    return FINISH.replace(GUARD, guard)
 
 
 _FINISH = text(finish_statement())

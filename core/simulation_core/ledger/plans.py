@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from simulation_core.errors import PlanIncompleteError
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.missed import HOLD_RUN, judge_what_was_let_go
 from simulation_core.plan import Plan
 
 _LINES_A_WRITE = 5_000
@@ -60,7 +61,10 @@ def store(engine: Engine, id: UUID, plan: Plan, first_batch: int, limit: int = 1
 
 
 def publish(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002
-    """PLANNING becomes QUEUED, with the plan's summary. Does nothing if it was published; PlanIncompleteError if batches are missing."""
+    """PLANNING becomes QUEUED, with the plan's summary. Does nothing if it was published; PlanIncompleteError if batches are missing.
+
+    What was due before the run was let go (a startTime in the past) is judged by spec.missedRecords in the same transaction.
+    """
     total = len(plan.batches.offset_ms)
     values = {
         "id": id,
@@ -70,7 +74,9 @@ def publish(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002
         "planned": [int(count) for count in plan.histogram],
     }
     with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": id})  # as everywhere, before the simulation's row; nothing is claimed before the judgement
         if connection.execute(_PUBLISH, values).rowcount == 1:
+            judge_what_was_let_go(connection, id)
             return
         stored, published = _stored_and_published(connection, id)
         if not published:

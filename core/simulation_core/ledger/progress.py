@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from simulation_core.clock import from_ms, to_ms
+from simulation_core.ledger.dispatch import LOOKED_AT
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import BUCKETS, percentile
 from simulation_core.ledger.rows import to_run
-from simulation_core.ledger.sql import ORIGIN_MS, PENDING, UNEXPIRED_CLAIM
+from simulation_core.ledger.sql import ORIGIN_MS, PENDING, SKIP_OFFSET_MS, UNEXPIRED_CLAIM
 from simulation_core.ledger.values import Failure, Progress
 from simulation_core.plan.feasibility import Demand
 
@@ -49,13 +50,21 @@ WHERE s.id = m.simulation_id
 RETURNING s.id
 """
 
-# The next due time is the first entry of batches_unfinished that nobody works on; draining reads batches_claimed.
+# The next due time is the first entry of batches_unfinished that nobody works on; draining reads batches_claimed. What is being skipped is
+# never due; what was begun is looked for among the oldest only, as in dispatch.
 PROGRESS = f"""
 SELECT s.*, c.run_state,
        (SELECT count(*) FROM batches b WHERE b.simulation_id = s.id AND {UNEXPIRED_CLAIM}) AS draining,
        CASE WHEN s.status IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN NULL ELSE
-           (SELECT {ORIGIN_MS} + b.offset_ms FROM batches b
-            WHERE b.simulation_id = s.id AND b.state <> 2 AND b.state = {PENDING} ORDER BY b.offset_ms LIMIT 1) END AS next_due_ms
+           {ORIGIN_MS} + least(
+           (SELECT b.offset_ms FROM batches b
+            WHERE b.simulation_id = s.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms > {SKIP_OFFSET_MS}
+            ORDER BY b.offset_ms LIMIT 1),
+           (SELECT min(o.offset_ms) FROM (
+                SELECT b.offset_ms, b.attempt FROM batches b
+                WHERE b.simulation_id = s.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= {SKIP_OFFSET_MS}
+                ORDER BY b.offset_ms LIMIT {LOOKED_AT}) o
+            WHERE o.attempt > 0)) END AS next_due_ms
 FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
 WHERE s.id = ANY(CAST(:ids AS uuid[]))
 """

@@ -9,9 +9,6 @@ from __future__ import annotations
 # smallint in `batches.state`: small rows, and literals in the partial indexes' predicates
 PENDING, CLAIMED, DONE = 0, 1, 2
 
-# Rounded down: a moment that hasn't fully come is not due.
-NOW_MS = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
-
 
 def to_ms(moment: str) -> str:
     """Milliseconds, rounded up: what lies a fraction of a millisecond ahead is still ahead."""
@@ -23,6 +20,14 @@ def after_ms(milliseconds: str) -> str:
     return f"statement_timestamp() + {milliseconds} * interval '1 millisecond'"
 
 
+def to_ms_down(moment: str) -> str:
+    """Milliseconds, rounded down: what is due at such a moment or before was due by then."""
+    return f"floor(extract(epoch FROM {moment}) * 1000)::bigint"
+
+
+# Rounded down: a moment that hasn't fully come is not due.
+NOW_MS = to_ms_down("statement_timestamp()")
+
 # What offset 0 of a plan is on the calendar. NULL while the start isn't resolved: such a run has nothing due.
 ORIGIN_MS = f"({to_ms('s.start_time')} + s.shift_milliseconds)"
 
@@ -31,3 +36,12 @@ CLAIMABLE_RUN = "c.run_state = 'RUNNING' AND s.status IN ('QUEUED', 'RUNNING') A
 
 # A claim that still counts. Needs `batches b`.
 UNEXPIRED_CLAIM = f"b.state = {CLAIMED} AND b.lease_until > statement_timestamp()"
+
+# Nobody ever held it, so nothing of it is in the CRM: such a batch may be skipped. Needs `batches b`.
+NEVER_BEGUN = f"b.state = {PENDING} AND b.attempt = 0"
+
+# The offset up to which what was never begun is skipped; below any offset where nothing is. Needs `simulations s`.
+SKIP_OFFSET_MS = f"coalesce({to_ms_down('s.skip_until')} - {ORIGIN_MS}, -1)"
+
+# spec.missedRecords as it stands now. Needs `simulations s`.
+MISSED_RECORDS = "coalesce(s.spec ->> 'missedRecords', 'CatchUp')"

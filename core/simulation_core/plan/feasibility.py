@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic.alias_generators import to_camel, to_snake
 
-from simulation_core.clock import duration_words
+from simulation_core.durations import in_words
 from simulation_core.plan.load import Load
 from simulation_core.portals import TIERS, Portal
 from simulation_core.reasons import Reason
@@ -120,7 +120,7 @@ def percent_of(calls: int, limit: int) -> int:
 
 
 def _how_late(advice: Advice | None) -> str:
-    return "late" if advice is None or not advice.late_milliseconds else f"up to {duration_words(advice.late_milliseconds)} late"
+    return "late" if advice is None or not advice.late_milliseconds else f"up to {in_words(advice.late_milliseconds)} late"
 
 
 def _camel(values: Mapping[str, Any]) -> dict[str, Any]:

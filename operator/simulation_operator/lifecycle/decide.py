@@ -249,14 +249,6 @@ def suspend_when_asked(accepted: _Accepted) -> Decision | None:
     return Decision(Suspend(), Reason.SUSPENDED, "spec.suspend is true")
 
 
-def resume_when_asked(accepted: _Accepted) -> Decision | None:
-    if accepted.simulation.spec.get("suspend") or accepted.run.run_state is not RunState.SUSPENDED:
-        return None
-    if accepted.run.start_ms is None:
-        return Decision(ResolveStart(), Reason.ACCEPTED, "spec.suspend is false for the first time: the window begins")
-    return Decision(Resume(), Reason.RUNNING, "spec.suspend is false")
-
-
 def store_what_was_changed(accepted: _Accepted) -> Decision | None:
     if not isinstance(accepted.seen.spec, Spec):
         return None
@@ -264,6 +256,14 @@ def store_what_was_changed(accepted: _Accepted) -> Decision | None:
     if _changeable(wanted) == _changeable(accepted.run.spec):
         return None
     return Decision(UpdateChangeable(_changeable(wanted)), Reason.ACCEPTED, "what may change while the run lives was changed")
+
+
+def resume_when_asked(accepted: _Accepted) -> Decision | None:
+    if accepted.simulation.spec.get("suspend") or accepted.run.run_state is not RunState.SUSPENDED:
+        return None
+    if accepted.run.start_ms is None:
+        return Decision(ResolveStart(), Reason.ACCEPTED, "spec.suspend is false for the first time: the window begins")
+    return Decision(Resume(), Reason.RUNNING, "spec.suspend is false")
 
 
 def plan_what_has_a_start(accepted: _Accepted) -> Decision | None:
@@ -289,8 +289,8 @@ _AFTER_ACCEPTANCE: tuple[Callable[[_Accepted], Decision | None], ...] = (
     leave_what_has_ended,
     cancel_when_asked,
     suspend_when_asked,
+    store_what_was_changed,  # before a resume, which asks missedRecords
     resume_when_asked,
-    store_what_was_changed,
     plan_what_has_a_start,
     nothing_is_left,
 )

@@ -1,9 +1,14 @@
-"""The dispatcher: once a second, what is due soon or overdue goes from the ledger into Redis. Everything may be offered twice."""
+"""The dispatcher: once a second, what is due soon or overdue goes from the ledger into Redis. Everything may be offered twice.
+
+Before it offers, it lets missedRecords decide about what was missed; after it offered, it skips what is to be skipped, a little at a time.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +16,9 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
-from simulation_core.ledger import dispatch
+from simulation_core.ledger import dispatch, missed, skipping
 from simulation_core.ledger.values import Offer
+from simulation_core.plan.missed import MISSED_AFTER_MS
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.queue.epoch import Epoch
 from simulation_core.queue.names import Kind, queue_name
@@ -26,6 +32,7 @@ log = logging.getLogger(__name__)
 HORIZON_MS = 60_000
 TRUSTED_TICKS = 10  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
 UPCOMING_LIMIT = 20_000  # a tick's share of a very dense plan: several seconds' worth, and the next tick comes in one
+SWEEP_SECONDS = 0.3  # a tick's share for skipping: offering comes each second, whatever is to be skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,8 @@ class TickResult:
 
     upcoming: int = 0
     overdue: int = 0
+    judged: int = 0  # runs of which records were missed: skipped or shifted
+    skipped: int = 0  # records
     queue_lost: bool = False
     problem: Reason | None = None
     message: str = ""
@@ -49,12 +58,14 @@ class Dispatcher:
         portals: PortalsFile,
         *,
         horizon_ms: int = HORIZON_MS,
+        missed_after_ms: int = MISSED_AFTER_MS,
         metrics: Metrics | None = None,
     ) -> None:
         self._engine = engine
         self._scheduler = scheduler
         self._portals = portals
         self._horizon_ms = horizon_ms
+        self._missed_after_ms = missed_after_ms
         self._metrics = metrics or Metrics(CollectorRegistry())  # one of its own: nobody asks for it
         self._one_at_a_time = threading.Lock()  # the operator ticks from several threads
         self._epoch = Epoch(scheduler.connection)
@@ -84,9 +95,34 @@ class Dispatcher:
         self._ticks += 1
         if self._ticks % TRUSTED_TICKS == 0:
             self._offered = frozenset()
+        judged = self._judge_missed()
         overdue = self._offer_overdue(portals)
         upcoming = self._offer_upcoming(portals)
-        return TickResult(upcoming=upcoming, overdue=overdue, queue_lost=lost)
+        skipped = self._skip()
+        return TickResult(upcoming=upcoming, overdue=overdue, judged=judged, skipped=skipped, queue_lost=lost)
+
+    def _judge_missed(self) -> int:
+        """Not while Redis is away: a plan is shifted once, when it can go on, and not a minute at a time."""
+        judged = missed.judge_running(self._engine, missed_after_ms=self._missed_after_ms)
+        for one in judged:
+            self._metrics.judged.labels(one.missed.reason.value).inc()
+        return len(judged)
+
+    def _skip(self) -> int:
+        """In turns between the runs, until nothing is left or the tick's share is used up; the next one goes on."""
+        until_s = time.monotonic() + SWEEP_SECONDS
+        skipped = 0
+        turns = deque(skipping.runs_to_sweep(self._engine))
+        while turns:
+            run = turns.popleft()
+            swept = skipping.sweep(self._engine, run, limit=skipping.BATCHES_A_STATEMENT)
+            skipped += swept.records
+            if swept.batches == skipping.BATCHES_A_STATEMENT:
+                turns.append(run)
+            if time.monotonic() >= until_s:
+                break
+        self._metrics.skipped.inc(skipped)
+        return skipped
 
     def _offer_upcoming(self, portals: Portals) -> int:
         upcoming = dispatch.upcoming(self._engine, horizon_ms=self._horizon_ms, limit=UPCOMING_LIMIT)

@@ -19,6 +19,13 @@ class Metrics:
             registry=registry,
         )
         self.queued = Gauge("simulation_scheduler_queued", "Jobs waiting in a portal's queue", ["portal"], registry=registry)
+        self.judged = Counter(
+            "simulation_scheduler_missed",
+            "Times records of a run were missed and its plan changed, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.skipped = Counter("simulation_scheduler_records_skipped", "Missed records that were skipped", registry=registry)
         self.queue_losses = Counter(
             "simulation_scheduler_queue_losses", "Times Redis was found emptied or fallen back to an older state", registry=registry
         )

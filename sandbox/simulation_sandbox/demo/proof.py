@@ -1,4 +1,4 @@
-"""What the CRM holds, beside what the plan said: exactly the planned records, associated, none before its time.
+"""What the CRM holds, beside what the plan said: exactly the planned records but for those it skipped, associated, none before its time.
 
 The records come from the emulator and the due times from the ledger's plan; what the product says of itself is only compared.
 """
@@ -13,15 +13,23 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import numpy as np
 import psycopg
 from psycopg.rows import dict_row
 
 from simulation_core.clock import to_ms
+from simulation_core.ledger.values import Outcome
+from simulation_core.plan.contacts import contacts_for
+from simulation_core.spec import parse_spec
 
 PAGE = 1000
 
-RUN = "SELECT status, scenario, total_records, records_processed, start_time, shift_milliseconds, objects FROM simulations WHERE id = %s"
-DUE = "SELECT first_record, offset_ms, record_offsets FROM batches WHERE simulation_id = %s ORDER BY number"
+RUN = """
+SELECT status, scenario, seed, spec, records_processed, start_time, shift_milliseconds, objects FROM simulations WHERE id = %s
+"""
+DUE = """
+SELECT first_record, offset_ms, record_offsets, outcomes, claimed_shift_ms FROM batches WHERE simulation_id = %s ORDER BY number
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +40,9 @@ class Planned:
     status: str
     processed: int
     primary: str  # the object a record mainly is: companies or contacts
-    due_ms: Sequence[int]  # per record
-    contacts: int  # how many in all
+    due_ms: Sequence[int]  # per record, as its delivery was claimed: the plan may have been shifted before and after
+    contacts: int  # how many in all, those of skipped records left out
+    skipped: Collection[int] = ()  # records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,7 @@ class Proof:
     status: str
     processed: int
     total: int
+    skipped: int
     early: int
     p99_lateness_ms: int
     faults: Sequence[str]
@@ -60,7 +70,8 @@ class Proof:
     @property
     def line(self) -> str:
         phase = self.status.capitalize()
-        return f"{phase} {self.processed}/{self.total} records, early {self.early}, p99 lateness {self.p99_lateness_ms} ms"
+        skipped = f", skipped {self.skipped}" if self.skipped else ""
+        return f"{phase} {self.processed}/{self.total} records{skipped}, early {self.early}, p99 lateness {self.p99_lateness_ms} ms"
 
 
 def compare(planned: Planned, found: Found) -> Proof:
@@ -68,13 +79,16 @@ def compare(planned: Planned, found: Found) -> Proof:
     total = len(planned.due_ms)
     primary = found.companies if planned.primary == "companies" else found.contacts
     role = "c" if planned.primary == "companies" else "p0"
-    created = {record: primary.get(f"{planned.id}-{record}-{role}") for record in range(total)}
-    lateness = sorted(at - due for at, due in zip(created.values(), planned.due_ms, strict=True) if at is not None)
+    created = [primary.get(f"{planned.id}-{record}-{role}") for record in range(total)]
+    wanted = [record for record in range(total) if record not in planned.skipped]
+    lateness = sorted(at - planned.due_ms[record] for record in wanted if (at := created[record]) is not None)
+    surplus = sum(created[record] is not None for record in planned.skipped)
     early = sum(late < 0 for late in lateness)
     faults = [
         _fault(planned.status != "COMPLETED", f"the table says {planned.status}, not COMPLETED"),
-        _fault(planned.processed != total, f"the table counts {planned.processed} of {total} records"),
-        _fault(len(lateness) != total, f"{total - len(lateness)} of {total} {planned.primary} are missing in the CRM"),
+        _fault(planned.processed != len(wanted), f"the table counts {planned.processed} of {len(wanted)} records"),
+        _fault(len(lateness) != len(wanted), f"{len(wanted) - len(lateness)} of {len(wanted)} {planned.primary} are missing in the CRM"),
+        _fault(surplus > 0, f"{surplus} skipped records are in the CRM"),
         _fault(len(primary) > len(lateness) and planned.primary == "companies", f"the CRM holds {len(primary)} {planned.primary}"),
         _fault(len(found.contacts) != planned.contacts, f"the CRM holds {len(found.contacts)} contacts, planned were {planned.contacts}"),
         _fault(bool(found.doubled), f"{len(found.doubled)} keys are carried by more than one object, such as {found.doubled[:1]}"),
@@ -85,6 +99,7 @@ def compare(planned: Planned, found: Found) -> Proof:
         status=planned.status,
         processed=planned.processed,
         total=total,
+        skipped=len(planned.skipped),
         early=early,
         p99_lateness_ms=_p99(lateness),
         faults=[fault for fault in faults if fault],
@@ -121,16 +136,36 @@ def _planned(connection: psycopg.Connection[Any], simulation_id: str) -> Planned
         run = cursor.execute(RUN, [simulation_id]).fetchone()
         if run is None:
             raise LookupError(f"the table has no simulation {simulation_id}")
-        origin_ms = to_ms(run["start_time"]) + run["shift_milliseconds"]
         batches = cursor.execute(DUE, [simulation_id]).fetchall()
+    skipped = frozenset(
+        batch["first_record"] + index
+        for batch in batches
+        for index, outcome in enumerate(batch["outcomes"] or ())
+        if outcome == Outcome.SKIPPED
+    )
     return Planned(
         id=simulation_id,
         status=run["status"],
         processed=run["records_processed"],
         primary="companies" if run["scenario"] == "B2B" else "contacts",
-        due_ms=[origin_ms + batch["offset_ms"] - before for batch in batches for before in batch["record_offsets"]],
-        contacts=run["objects"]["contacts"],
+        due_ms=[due for batch in batches for due in _due_ms(run, batch)],
+        contacts=run["objects"]["contacts"] - _contacts(run, skipped),
+        skipped=skipped,
     )
+
+
+def _due_ms(run: Mapping[str, Any], batch: Mapping[str, Any]) -> list[int]:
+    shift_ms = run["shift_milliseconds"] if batch["claimed_shift_ms"] is None else batch["claimed_shift_ms"]
+    last_ms = to_ms(run["start_time"]) + shift_ms + batch["offset_ms"]
+    return [last_ms - before for before in batch["record_offsets"]]
+
+
+def _contacts(run: Mapping[str, Any], records: Collection[int]) -> int:
+    """How many the named records would have had."""
+    if run["scenario"] != "B2B":
+        return len(records)
+    wanted = parse_spec(run["spec"]).records.contacts_per_company
+    return int(contacts_for(run["seed"], np.array(sorted(records), dtype=np.int64), wanted.min, wanted.max).sum())
 
 
 def _found(client: httpx.Client, simulation_id: str) -> Found:

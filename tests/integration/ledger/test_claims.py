@@ -25,6 +25,7 @@ def claim_parameters(*runs_claimed):
         "numbers": [0] * len(runs_claimed),
         "attempts": [1] * len(runs_claimed),
         "lease_ms": LEASE_MS,
+        "missed_after_ms": 60_000,
     }
 
 

@@ -11,16 +11,19 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from redis import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
-from simulation_core.ledger import accept, plans
+from simulation_core.ledger import accept, plans, runs
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.values import Run
 from simulation_core.plan.batches import Batches
 from simulation_core.plan.plan import Plan
 from simulation_core.portals import PortalsFile
@@ -43,7 +46,7 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def publish(self, *due_in_ms: int, portal: str = "east") -> uuid.UUID:
+    def publish(self, *due_in_ms: int, portal: str = "east", missed_records: str = "CatchUp") -> uuid.UUID:
         run = uuid.uuid4()
         start = now_ms() - 1_000_000
         given: dict[str, Any] = {
@@ -52,6 +55,7 @@ class Ledger:
             "durationSeconds": 7200,
             "startTime": from_ms(start).isoformat(timespec="milliseconds"),
             "portal": portal,
+            "missedRecords": missed_records,
         }
         accept.accept(
             self.engine,
@@ -73,6 +77,18 @@ class Ledger:
         plans.publish(self.engine, run, plan)
         return run
 
+    def away_for(self, milliseconds: int) -> None:
+        """As if all processes had been away for that long, rather than waiting: the past of all runs lies back by it."""
+        past = {"past": timedelta(milliseconds=milliseconds)}
+        with transaction(self.engine) as connection:
+            connection.execute(text("UPDATE simulation_control SET changed_at = changed_at - :past"), past)
+            connection.execute(text("UPDATE simulations SET start_time = start_time - :past, end_time = end_time - :past"), past)
+
+    def run(self, id: uuid.UUID) -> Run:  # noqa: A002 - the column's name
+        found = runs.get(self.engine, id)
+        assert found is not None
+        return found
+
 
 class Waiting:
     """What waits in Redis."""
@@ -82,6 +98,11 @@ class Waiting:
 
     def queued(self, portal: str = "east") -> list[str]:
         return [each.decode() for each in self.redis.lrange(f"rq:queue:simulation-deliver-{portal}", 0, -1)]
+
+    def time_passes(self, seconds: float) -> None:
+        """What is scheduled is due that much sooner."""
+        for name, score in self.redis.zrange(SCHEDULED, 0, -1, withscores=True):
+            self.redis.zadd(SCHEDULED, {name: score - seconds})
 
     @property
     def scheduled(self) -> list[str]:

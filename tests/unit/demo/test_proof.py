@@ -33,11 +33,23 @@ def test_b2c_records_are_contacts() -> None:
     assert (proof.faults, proof.p99_lateness_ms) == ([], 20)
 
 
+SKIPPED = replace(PLANNED, processed=2, contacts=2, skipped={1})
+WITHOUT_IT = replace(FOUND, companies=without(FOUND.companies, f"{RUN}-1-c"), contacts=without(FOUND.contacts, f"{RUN}-1-p0"))
+
+
+def test_what_was_skipped_is_missing_as_it_should_be() -> None:
+    proof = compare(SKIPPED, WITHOUT_IT)
+    assert proof.faults == []
+    assert proof.line == "Completed 2/3 records, skipped 1, early 0, p99 lateness 30 ms"
+
+
 @pytest.mark.parametrize(
     ("planned", "found", "said"),
     [
         (replace(PLANNED, status="RUNNING"), FOUND, "the table says RUNNING"),
         (replace(PLANNED, processed=2), FOUND, "counts 2 of 3"),
+        (SKIPPED, replace(WITHOUT_IT, companies=FOUND.companies), "1 skipped records are in the CRM"),
+        (replace(SKIPPED, processed=3), WITHOUT_IT, "counts 3 of 2"),
         (PLANNED, replace(FOUND, companies=without(FOUND.companies, f"{RUN}-1-c")), "1 of 3 companies are missing"),
         (PLANNED, replace(FOUND, companies={**FOUND.companies, f"{RUN}-3-c": 9_000}), "holds 4 companies"),
         (PLANNED, replace(FOUND, contacts=without(FOUND.contacts, f"{RUN}-1-p0")), "holds 2 contacts"),

@@ -237,3 +237,13 @@ def test_a_deletion_that_has_begun_cannot_be_taken_back() -> None:
 @pytest.mark.parametrize("run", [None, replace(RUN, deleted_ms=1), replace(RUN, run_state=RunState.DELETED)])
 def test_what_is_gone_and_ended_needs_nothing(run: Run | None) -> None:
     assert decide(seen(run=run, simulation=None, spec=None, absences=5)).action == Nothing()
+
+
+def test_what_was_changed_is_stored_before_a_resume_that_asks_for_it() -> None:
+    suspended = replace(RUN, run_state=RunState.SUSPENDED, status=Status.SUSPENDED)
+    changed = seen({"suspend": False, "missedRecords": "Skip"}, run=suspended)
+    action = decide(changed).action
+    assert isinstance(action, UpdateChangeable)
+    assert action.spec["missedRecords"] == "Skip"
+    stored_by_now = replace(suspended, spec=stored({**SPEC, "missedRecords": "Skip"}))
+    assert decide(replace(changed, run=stored_by_now)).action == Resume()

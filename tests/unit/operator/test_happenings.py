@@ -66,3 +66,26 @@ def test_falling_behind_is_a_warning_told_once() -> None:
     [late] = happenings(progressing("Running"), progressing("RecordsLate"))
     assert (late.reason, late.warning) == ("RecordsLate", True)
     assert happenings(progressing("RecordsLate"), progressing("RecordsLate")) == []
+
+
+def test_a_shift_is_told_with_its_length_and_the_new_end() -> None:
+    before = {"startTime": "2026-12-01T08:00:00.000Z", "endTime": "2026-12-01T09:00:00.000Z"}
+    after = {"startTime": "2026-12-01T08:12:03.500Z", "endTime": "2026-12-01T09:12:03.500Z"}
+    [shifted] = happenings(before, after)
+    assert (shifted.reason, shifted.warning) == ("Shifted", False)
+    assert shifted.message == "Records were missed: the plan was moved by 12 min 3 s and ends at 2026-12-01T09:12:03.500Z"
+    assert happenings(after, after) == []
+
+
+def test_a_start_in_the_past_is_told_as_a_shift_from_the_start_that_was_asked_for() -> None:
+    after = {"startTime": "2026-12-01T08:00:00.000Z", "endTime": "2026-12-01T09:00:00.000Z"}
+    [shifted] = happenings({}, after, asked_for={"startTime": "2026-12-01T08:00:00+01:00"})
+    assert "was moved by 1 h and" in shifted.message
+    assert happenings({}, after, asked_for={"startTime": "2026-12-01T09:00:00+01:00"}) == []
+    assert happenings({}, after, asked_for={}) == []
+
+
+def test_skipped_records_are_told_as_one_number() -> None:
+    [skipped] = happenings({"recordsSkipped": 3}, {"recordsSkipped": 40})
+    assert (skipped.reason, skipped.message) == ("RecordsSkipped", "40 records that were missed were skipped so far")
+    assert happenings({"recordsSkipped": 40}, {"recordsSkipped": 40}) == []

@@ -235,3 +235,18 @@ def test_a_window_that_had_passed_was_never_accepted_nor_planned() -> None:
     assert holds(shown, "Accepted") == "False"
     assert "timeline" not in shown
     assert "Feasible" not in {condition["type"] for condition in shown["conditions"]}
+
+
+def test_a_shift_moves_every_time_that_is_shown() -> None:
+    status = build(view(shift_ms=723_000))
+    assert (status["startTime"], status["endTime"]) == ("2026-12-01T08:12:03.000Z", "2026-12-01T08:13:03.000Z")
+    assert status["timeline"]["startTime"] == status["startTime"]
+    assert status["estimatedCompletionTime"] == "2026-12-01T08:13:03Z"
+    assert status["message"].endswith("The plan was moved by 12 min 3 s, because records were missed.")
+
+
+def test_what_was_skipped_is_counted_and_is_progress() -> None:
+    status = build(view(records_skipped=15))
+    assert (status["recordsSkipped"], status["progress"]) == (15, "50%")
+    ended = build(view(status=Status.COMPLETED, records_processed=180, records_skipped=20))
+    assert (ended["progress"], ended["message"]) == ("100%", "180 of 200 records were delivered; 20 were skipped.")

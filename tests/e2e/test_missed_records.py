@@ -1,0 +1,80 @@
+"""spec.missedRecords as a user meets it: after a suspension, and with a startTime in the past. The CRM is the witness."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+RECORDS = 100
+WINDOW_SECONDS = 20
+
+
+@pytest.fixture
+def interrupted(runs: Any, simulation: Any) -> Any:
+    """A run that was suspended until four seconds' worth of records had come due: its status then."""
+    runs.apply(simulation(totalRecords=RECORDS, durationSeconds=WINDOW_SECONDS))
+    uid = runs.until_processed("run", 10)["metadata"]["uid"]
+    runs.set("run", suspend=True)
+    status = runs.until_phase("run", "Suspended", within_seconds=10)["status"]
+    runs.until_overdue(uid, 20)
+    return status
+
+
+def events(runs: Any, name: str) -> dict[str, str]:
+    """What the Events of one Simulation say, by reason."""
+    found = json.loads(runs.kubectl("get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name}"))["items"]
+    return {each["reason"]: each["message"] for each in found}
+
+
+def moment(status: Any, field: str) -> datetime:
+    return datetime.fromisoformat(status[field])
+
+
+def test_after_a_suspension_skip_never_delivers_what_was_missed(runs: Any, interrupted: Any) -> None:
+    runs.set("run", suspend=False, missedRecords="Skip")  # the value counts that came with the resume
+    status = runs.until_phase("run", "Completed", within_seconds=60)["status"]
+    assert status["recordsSkipped"] >= 20
+    assert status["recordsProcessed"] + status["recordsSkipped"] == RECORDS
+    assert (status["endTime"], status["progress"]) == (interrupted["endTime"], "100%")
+    proof = runs.proof("run")
+    assert proof.faults == []
+    assert (proof.skipped, proof.early) == (status["recordsSkipped"], 0)
+    told = events(runs, "run")
+    assert told["RecordsSkipped"] == f"{status['recordsSkipped']} records that were missed were skipped so far"
+    assert "Shifted" not in told
+
+
+def test_after_a_suspension_shift_moves_the_plan_and_delivers_all_of_it_in_time(runs: Any, interrupted: Any) -> None:
+    runs.set("run", suspend=False, missedRecords="Shift")
+    status = runs.until_phase("run", "Completed", within_seconds=60)["status"]
+    assert (status["recordsProcessed"], status["recordsSkipped"]) == (RECORDS, 0)
+    moved = moment(status, "endTime") - moment(interrupted, "endTime")
+    assert moved >= timedelta(seconds=3)
+    assert moment(status, "startTime") - moment(interrupted, "startTime") == moved
+    assert status["timeline"]["startTime"] == status["startTime"]
+    proof = runs.proof("run")
+    assert (proof.faults, proof.early) == ([], 0)
+    assert proof.p99_lateness_ms < moved.total_seconds() * 1000  # caught up with, they would be late by all of it
+    assert "the plan was moved by" in events(runs, "run")["Shifted"]
+
+
+def test_a_start_in_the_past_is_caught_up_with_skipped_or_shifted(runs: Any, simulation: Any) -> None:
+    start = datetime.now(UTC) - timedelta(seconds=10)
+    window = {"totalRecords": RECORDS, "durationSeconds": WINDOW_SECONDS, "startTime": start.isoformat(timespec="milliseconds")}
+    for name, policy in (("catch-up", "CatchUp"), ("skip", "Skip"), ("shift", "Shift")):
+        runs.apply(simulation(name, missedRecords=policy, **window))
+    ended = {name: runs.until_phase(name, "Completed", within_seconds=60)["status"] for name in ("catch-up", "skip", "shift")}
+    assert [ended[name]["recordsProcessed"] for name in ("catch-up", "shift")] == [RECORDS] * 2
+    assert ended["skip"]["recordsSkipped"] >= RECORDS // 2 - 5
+    assert ended["skip"]["recordsProcessed"] + ended["skip"]["recordsSkipped"] == RECORDS
+    by = {name: moment(status, "startTime") - start for name, status in ended.items()}
+    assert abs(by["catch-up"]) < timedelta(milliseconds=1)
+    assert abs(by["skip"]) < timedelta(milliseconds=1)
+    assert by["shift"] >= timedelta(seconds=9)
+    for name in ended:
+        proof = runs.proof(name)
+        assert (name, proof.faults, proof.early) == (name, [], 0)
+    assert "the plan was moved by" in events(runs, "shift")["Shifted"]
