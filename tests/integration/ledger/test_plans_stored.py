@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -12,6 +13,7 @@ from simulation_core.errors import PlanIncompleteError
 from simulation_core.ledger import control, plans, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Status
+from simulation_core.plan import Batches
 
 
 def stored(engine, run):
@@ -89,7 +91,24 @@ def test_a_run_suspended_while_planning_is_published_and_resumed_as_queued(engin
 def test_a_transaction_that_fails_leaves_nothing_behind(engine, make_run):
     run = make_run().records(4).accepted()
     broken = replace(run.plan, offsets_ms=run.plan.offsets_ms[:2])
-    with pytest.raises(ValueError, match="broadcast"):
+    with pytest.raises(IndexError, match="out of bounds"):
         plans.store(engine, run.id, broken, 0)
     assert plans.watermark(engine, run.id) == 0
     assert stored(engine, run) == []
+
+
+def test_batches_of_every_size_come_back_as_they_were_planned(engine, make_run):
+    """Several pieces of COPY data, with rows of equal and of different length in one piece."""
+    sizes = [*range(1, 101)] * 30 + [1] * 2000 + [7] * 2000
+    ends = np.cumsum(sizes)
+    firsts = ends - sizes
+    offsets = np.cumsum(np.random.default_rng(5).integers(0, 86_400_000 // 100, int(ends[-1])))  # no batch is wider than a day
+    batches = Batches(first_record=firsts, count=np.array(sizes, dtype=np.int16), offset_ms=offsets[ends - 1])
+    run = make_run().records(1).accepted()
+    plan = replace(run.plan, offsets_ms=offsets, batches=batches)
+    assert plans.store(engine, run.id, plan, 0, limit=3_500) == 3_500
+    assert plans.store(engine, run.id, plan, 3_500) == 7_000
+    assert stored(engine, run) == [
+        (number, first, int(offsets[first + size - 1]), (offsets[first + size - 1] - offsets[first : first + size]).tolist())
+        for number, (first, size) in enumerate(zip(firsts.tolist(), sizes, strict=True))
+    ]
