@@ -41,3 +41,7 @@ class UserUnknownError(SimulationError):
 
 class PlanIncompleteError(SimulationError):
     """A plan was to be published before all its batches were stored. Store from the watermark on first."""
+
+
+class LedgerBusyError(SimulationError):
+    """A lock in Postgres could not be had within bounds that keep others from waiting. Trying again later is right."""

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError, SpecError
-from simulation_core.ledger import plans, runs
+from simulation_core.errors import LedgerBusyError, LedgerUnavailableError, QueueUnavailableError, SpecError
+from simulation_core.ledger import partitions, plans, runs
 from simulation_core.ledger.values import Run
 from simulation_core.plan import make_plan
 from simulation_core.reasons import Reason
@@ -65,7 +65,7 @@ class Planner:
             self._queue.forget(key)
             self._queue.add(key)
             await self._offer()
-        except LedgerUnavailableError as error:
+        except (LedgerUnavailableError, LedgerBusyError) as error:
             log.warning("planning %s waits: %s", key, error)
             self._queue.retry(key)
         except QueueUnavailableError as error:
@@ -97,6 +97,7 @@ class Planner:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
             return
         plan = make_plan(spec, window_ms=run.end_ms - run.start_ms, seed=run.seed)
+        partitions.ensure(self._engine, run.id, batches=len(plan.batches))
         stored = plans.watermark(self._engine, run.id)
         while stored < len(plan.batches.offset_ms):
             stored = plans.store(self._engine, run.id, plan, stored)

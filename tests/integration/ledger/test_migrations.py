@@ -141,18 +141,16 @@ def test_the_process_migrates_up_and_down(database_url, monkeypatch):
 
 
 def test_rows_from_before_the_partitions_stay_and_come_back(database_url):
+    insert = "INSERT INTO batches (simulation_id, number, first_record, offset_ms, record_offsets) VALUES (%s, 0, 0, %s, '{0}')"
     migrate.upgrade(database_url, "0002")
     with psycopg.connect(database_url) as connection:
-        connection.execute("INSERT INTO batches (simulation_id, number, first_record, offset_ms, record_offsets) VALUES (%s, 0, 0, 7, '{0}')",
-                           [uuid.UUID(int=1)])  # fmt: skip
+        connection.execute(insert, [uuid.UUID(int=1), 7])
     migrate.upgrade(database_url)
     assert {"batches", "batches_shared"} <= tables(database_url)
     with psycopg.connect(database_url) as connection:
         own = uuid.UUID(int=2)
         connection.execute(f"CREATE TABLE batches_own PARTITION OF batches FOR VALUES IN ('{own}')")
-        connection.execute(
-            "INSERT INTO batches (simulation_id, number, first_record, offset_ms, record_offsets) VALUES (%s, 0, 0, 8, '{0}')", [own]
-        )
+        connection.execute(insert, [own, 8])
     migrate.downgrade(database_url, "0002")
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT offset_ms FROM batches ORDER BY offset_ms").fetchall() == [(7,), (8,)]
