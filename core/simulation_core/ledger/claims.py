@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.rows import runs_by_id
-from simulation_core.ledger.sql import CLAIMED, DONE, NOW_MS, ORIGIN_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import CLAIMED, DONE, IS_CLAIMED, NOW_MS, ORIGIN_MS, PENDING, after_ms, to_ms
 from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
 
 _log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ WITH given AS MATERIALIZED (
     SELECT b.simulation_id, b.number
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     JOIN simulation_control c ON c.simulation_id = b.simulation_id AND c.run_state = 'RUNNING'
-    WHERE b.state = {CLAIMED} AND b.attempt = g.attempt AND b.lease_until > statement_timestamp()
+    WHERE {IS_CLAIMED} AND b.attempt = g.attempt AND b.lease_until > statement_timestamp()
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
 )
 UPDATE batches b SET lease_until = {after_ms("CAST(:lease_ms AS bigint)")}
@@ -98,7 +98,7 @@ WITH given AS MATERIALIZED (
 ), locked AS MATERIALIZED (
     SELECT b.simulation_id, b.number
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
-    WHERE b.state = {CLAIMED} AND b.attempt = g.attempt
+    WHERE {IS_CLAIMED} AND b.attempt = g.attempt
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
 )
 UPDATE batches b SET state = {PENDING}, lease_until = NULL, crashes = b.crashes + CASE WHEN :crashed THEN 1 ELSE 0 END,

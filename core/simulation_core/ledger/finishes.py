@@ -18,14 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
-from simulation_core.ledger.sql import CLAIMED, DONE, NOW_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import DONE, IS_CLAIMED, NOW_MS, PENDING, after_ms, to_ms
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
 _log = logging.getLogger(__name__)
 
 # What names a claim, and locks it against everyone else: state and attempt must be those of the claim.
-GUARD = f"b.state = {CLAIMED} AND b.attempt = g.attempt"
+GUARD = f"{IS_CLAIMED} AND b.attempt = g.attempt"
 
 # Guarantees:
 # - a claim is finished at most once, by its holder (the guard, judged again on the row's newest version after waiting for its lock)
