@@ -43,7 +43,8 @@ _CONSTRAINT_PREFIX = "without_"
 
 # The form of the parent as it is now, whatever an older version left under this name (an unattached table is always empty).
 _CREATE = sql.SQL("""
-CREATE TABLE {own} (LIKE batches INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE) WITH (fillfactor = 80)
+CREATE TABLE {own} (LIKE batches INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)
+WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05)
 """)
 # Guarantees: from its commit on no row of this run enters batches_shared. Leftovers go in the same instant.
 _EXCLUDE = sql.SQL("ALTER TABLE batches_shared {drops} ADD CONSTRAINT {without} CHECK (simulation_id <> {id}) NOT VALID")

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, Engine, text
 
-from simulation_core.errors import PlanIncompleteError
+from simulation_core.errors import PlanIncompleteError, RunPurgedError
 from simulation_core.ledger import copying
 from simulation_core.ledger.engine import transaction
 from simulation_core.plan import Plan
@@ -17,7 +17,7 @@ from simulation_core.plan import Plan
 # Guarantees: of two that store the same stretch, one moves the watermark; the other rolls its rows back.
 _MOVE_WATERMARK = text("""
 UPDATE simulations SET batches_stored = :stored, updated_at = statement_timestamp()
-WHERE id = :id AND batches_stored = :first AND batches_total IS NULL
+WHERE id = :id AND batches_stored = :first AND batches_total IS NULL AND purged_at IS NULL
 """)
 
 # Guarantees: published once, and only whole. A suspended run keeps its status; its resume finds the plan.
@@ -39,6 +39,7 @@ def store(engine: Engine, id: UUID, plan: Plan, first_batch: int, limit: int = 1
     """Stores up to `limit` batches from `first_batch` on in one transaction. Returns the new watermark (not how many were stored).
 
     It is what to pass as the next `first_batch`, also when another process was faster; equal to the number of batches when all are stored.
+    Raises RunPurgedError for a run that retention has let go of.
     """
     stop = min(first_batch + limit, len(plan.batches.offset_ms))
     if first_batch >= stop:
@@ -52,6 +53,7 @@ def store(engine: Engine, id: UUID, plan: Plan, first_batch: int, limit: int = 1
             if connection.execute(_MOVE_WATERMARK, {"id": id, "first": first_batch, "stored": stop}).rowcount != 1:
                 raise _OvertakenError
     except (_OvertakenError, psycopg.errors.UniqueViolation):
+        _refuse_purged(engine, id)
         return watermark(engine, id)
     return stop
 
@@ -77,6 +79,12 @@ def publish(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002
 def is_published(engine: Engine, id: UUID) -> bool:  # noqa: A002
     with transaction(engine) as connection:
         return _stored_and_published(connection, id)[1]
+
+
+def _refuse_purged(engine: Engine, id: UUID) -> None:  # noqa: A002
+    with transaction(engine) as connection:
+        if connection.scalar(text("SELECT purged_at IS NOT NULL FROM simulations WHERE id = :id"), {"id": id}):
+            raise RunPurgedError(f"simulation {id} ended so long ago that retention removed its plan: it can't be planned again")
 
 
 class _OvertakenError(Exception):
