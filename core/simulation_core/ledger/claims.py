@@ -25,10 +25,8 @@ from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Ea
 _log = logging.getLogger(__name__)
 
 # Guarantees: until this transaction ends, nobody suspends, cancels or deletes these runs. Ordered, so that groups can't deadlock.
-# By the way it has what follows planned once a connection: a lookup by key is the same plan whatever the values, and planning it anew for
-# each claim took longer than the claim, more so with every partition.
 HOLD_CONTROL = """
-SELECT simulation_id, set_config('plan_cache_mode', 'force_generic_plan', true) FROM simulation_control
+SELECT simulation_id FROM simulation_control
 WHERE simulation_id = ANY(CAST(:simulations AS uuid[])) ORDER BY simulation_id FOR SHARE
 """
 
