@@ -226,7 +226,9 @@ def test_claims_go_on_while_the_lock_is_waited_for(engine, make_run, in_thread, 
         open_claim.execute(text("SELECT FROM batches WHERE simulation_id = :id FOR NO KEY UPDATE"), {"id": neighbour.id})
         planning = in_thread(lambda: made.append(own(engine, run, patience=patient)))
         until(lambda: waiting_backends() > 0)
-        assert isinstance(third.claimed(), Claimed)  # after a timeout's length at most, though the transaction stays open
+        claiming = in_thread(third.claimed)
+        claiming.join(10)
+        assert not claiming.is_alive()  # it waited for a timeout's length at most, though the transaction stays open
         assert made == []
     planning.join(20)
     assert made == [True]
