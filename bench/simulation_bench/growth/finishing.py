@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from simulation_bench.child import arguments
 from simulation_bench.growth.one_size import SEED, store
-from simulation_bench.growth.runs import WINDOW_MS, accepted, spec_of
+from simulation_bench.growth.runs import accepted, spec_of, window_ms
 from simulation_core.ledger import claims, finishes
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Claimed, ClaimRequest, Finish, Outcome, RecordResult
@@ -25,7 +25,7 @@ def main() -> None:
     engine = create_ledger_engine(arguments()["url"], application_name="bench-finishing")
     run = uuid4()
     accepted(engine, run, BATCHES, 0)
-    store(engine, run, make_plan(spec_of(BATCHES, 0), window_ms=WINDOW_MS, seed=SEED))
+    store(engine, run, make_plan(spec_of(BATCHES, 0), window_ms=window_ms(BATCHES), seed=SEED))
     held: list[Claimed] = []
     for first in range(0, BATCHES, A_CLAIM):
         requests = [ClaimRequest(simulation_id=run, batch=batch, attempt=1) for batch in range(first, first + A_CLAIM)]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine
 
 from simulation_bench.child import answer, arguments
-from simulation_bench.growth.runs import WINDOW_MS, accepted, spec_of
+from simulation_bench.growth.runs import accepted, spec_of, window_ms
 from simulation_bench.memory import PeakMemory
 from simulation_core.ledger import partitions, plans
 from simulation_core.ledger.engine import create_ledger_engine
@@ -31,8 +31,8 @@ def _work(what: str, records: int, tolerance_ms: int, url: str) -> Callable[[], 
     """All that comes before it is done; what is returned is measured."""
     spec = spec_of(records, tolerance_ms)
     if what == "plan":
-        return lambda: make_plan(spec, window_ms=WINDOW_MS, seed=SEED)
-    plan = make_plan(spec, window_ms=WINDOW_MS, seed=SEED)
+        return lambda: make_plan(spec, window_ms=window_ms(records), seed=SEED)
+    plan = make_plan(spec, window_ms=window_ms(records), seed=SEED)
     if what == "batch":
         return lambda: in_batches(plan.offsets_ms, tolerance_ms)
     engine = create_ledger_engine(url, application_name="bench")

@@ -13,8 +13,14 @@ from simulation_core.ledger import accept
 from simulation_core.plan import PLAN_VERSION
 from simulation_core.spec import Spec, parse_spec
 
-WINDOW_MS = 1_000_000
+RECORDS_A_SECOND = 1000
+DAY_SECONDS = 86_400
 USER = UUID("00000000-0000-4000-8000-000000000000")
+
+
+def window_ms(records: int) -> int:
+    """So that plans of every size are equally dense."""
+    return records * 1000 // RECORDS_A_SECOND
 
 
 def spec_of(records: int, tolerance_ms: int) -> Spec:
@@ -46,7 +52,7 @@ def _manifest(records: int, tolerance_ms: int) -> dict[str, Any]:
     return {
         "scenario": "B2C",
         "totalRecords": records,
-        "durationSeconds": WINDOW_MS // 1000,
+        "durationSeconds": window_ms(records) // 1000,
         "distribution": {"method": "BellCurve"},
         "toleranceMilliseconds": tolerance_ms,
     }

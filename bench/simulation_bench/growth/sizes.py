@@ -1,4 +1,4 @@
-"""Seconds and peak megabytes by number of records: a bell curve over 1,000 s, in a fresh process for each round.
+"""Seconds and peak megabytes by number of records: a bell curve of 1,000 records a second on average, in a fresh process for each round.
 
 `plan` is make_plan, all that is known of a plan before it is stored; `batch` is in_batches alone; `store` is everything from a made plan
 to its publication, the partition of its own included. Dense batches at the default tolerance of a second; `tolerance_0` is a batch a

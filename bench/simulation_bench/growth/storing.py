@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from simulation_bench.child import answer, arguments
 from simulation_bench.growth.one_size import SEED, store
-from simulation_bench.growth.runs import WINDOW_MS, accepted, spec_of
+from simulation_bench.growth.runs import accepted, spec_of, window_ms
 from simulation_core.ledger import plans
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.plan import make_plan
@@ -19,7 +19,7 @@ def main() -> None:
     engine = create_ledger_engine(given["url"], application_name="bench-storing")
     run = uuid4()
     accepted(engine, run, records, 0)
-    plan = make_plan(spec_of(records, 0), window_ms=WINDOW_MS, seed=SEED)
+    plan = make_plan(spec_of(records, 0), window_ms=window_ms(records), seed=SEED)
     begun = time.time()
     if given["kind"] == "naive":
         plans.store(engine, run, plan, 0, limit=records)

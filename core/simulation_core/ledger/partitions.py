@@ -16,29 +16,20 @@ bounded by lock_timeout, and tried again.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, cast
+from contextlib import suppress
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 from sqlalchemy import Engine
 
-from simulation_core.errors import LedgerBusyError
-from simulation_core.ledger.engine import unavailability_named
+from simulation_core.ledger.locks import PATIENCE, Driver, Patience, alone, under_lock
 
 _log = logging.getLogger(__name__)
 
 OWN_PARTITION_BATCHES = 1_000_000
 """A plan of as many batches or more gets a partition of its own."""
 
-# Any fixed number that nothing else in this database locks: "partitio" as bytes.
-_LOCK = int.from_bytes(b"partitio") & (2**63 - 1)
-# Longer than another's VALIDATE of a large batches_shared takes. Only partition making waits here.
-_LOCK_PATIENCE_MS = 60_000
 _CONSTRAINT_PREFIX = "without_"
 
 # The form of the parent as it is now, whatever an older version left under this name (an unattached table is always empty).
@@ -58,22 +49,6 @@ _IS_ATTACHED = "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regc
 _EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 _IS_SHARED = "SELECT EXISTS (SELECT FROM batches_shared WHERE simulation_id = %s)"
 _LEFTOVERS = "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass('batches_shared') AND starts_with(conname, %s) ORDER BY 1"
-
-Driver = psycopg.Connection[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to wait for a lock that others wait behind, each time; and how long to let them go on in between.
-
-    The last waits outlast deadlock_timeout (a second unless configured), after which Postgres makes an autovacuum give way.
-    """
-
-    lock_timeouts_ms: tuple[int, ...] = (100, 100, 200, 200, 400, 400, 800, 1_500, 1_500)
-    pause_ms: int = 500
-
-
-PATIENCE = Patience()
 
 
 def name_of(id: UUID) -> str:  # noqa: A002 - the column's name
@@ -96,7 +71,7 @@ def ensure(
     """
     if batches < threshold:
         return False
-    with _alone(engine) as driver:
+    with alone(engine) as driver:
         try:
             return _ensure(driver, id, patience)
         except psycopg.errors.InsufficientPrivilege as error:
@@ -111,7 +86,7 @@ def drop(engine: Engine, id: UUID, *, patience: Patience = PATIENCE) -> bool:  #
 
     Raises LedgerBusyError as `ensure` does.
     """
-    with _alone(engine) as driver:
+    with alone(engine) as driver:
         _drop_constraint(driver, id, patience)
         return _drop_table(driver, id, patience)
 
@@ -140,15 +115,15 @@ def _exclude(driver: Driver, id: UUID, patience: Patience) -> None:  # noqa: A00
     with driver.transaction():
         leftovers = [name for (name,) in driver.execute(_LEFTOVERS, [_CONSTRAINT_PREFIX]).fetchall()]
     drops = sql.Composed([sql.SQL("DROP CONSTRAINT {},").format(sql.Identifier(name)) for name in leftovers])
-    _under_lock(driver, patience, _filled(_EXCLUDE, id, drops=drops))
+    under_lock(driver, patience, _filled(_EXCLUDE, id, drops=drops))
 
 
 def _validate(driver: Driver, id: UUID, patience: Patience) -> None:  # noqa: A002
-    _under_lock(driver, patience, _filled(_VALIDATE, id))
+    under_lock(driver, patience, _filled(_VALIDATE, id))
 
 
 def _attach(driver: Driver, id: UUID, patience: Patience) -> None:  # noqa: A002
-    _under_lock(driver, patience, _filled(_ATTACH, id), _filled(_DROP_CONSTRAINT, id))
+    under_lock(driver, patience, _filled(_ATTACH, id), _filled(_DROP_CONSTRAINT, id))
 
 
 def _undo(driver: Driver, id: UUID, patience: Patience) -> None:  # noqa: A002
@@ -161,14 +136,14 @@ def _drop_table(driver: Driver, id: UUID, patience: Patience) -> bool:  # noqa: 
     """Of an attached partition this takes ACCESS EXCLUSIVE on all of `batches`, for an instant; of an unattached table on nothing else."""
     exists = bool(_ask(driver, _EXISTS, name_of(id)))
     if exists:
-        _under_lock(driver, patience, _filled(_DROP_TABLE, id))
+        under_lock(driver, patience, _filled(_DROP_TABLE, id))
     return exists
 
 
 def _drop_constraint(driver: Driver, id: UUID, patience: Patience) -> None:  # noqa: A002
     """Asks before it locks."""
     if _ask(driver, _LEFTOVERS, _constraint_of(id)):
-        _under_lock(driver, patience, _filled(_DROP_CONSTRAINT, id))
+        under_lock(driver, patience, _filled(_DROP_CONSTRAINT, id))
 
 
 def _constraint_of(id: UUID) -> str:  # noqa: A002
@@ -185,50 +160,3 @@ def _ask(driver: Driver, question: str, *values: object) -> object:
     with driver.transaction():
         row = driver.execute(question.encode(), values).fetchone()
     return None if row is None else row[0]
-
-
-def _under_lock(driver: Driver, patience: Patience, *statements: sql.Composed) -> None:
-    """All of them in one transaction, as often as it takes to get the locks within their timeouts."""
-    for timeout_ms in patience.lock_timeouts_ms:
-        try:
-            with driver.transaction():
-                _set_lock_timeout(driver, timeout_ms)
-                for statement in statements:
-                    driver.execute(statement)
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            time.sleep(patience.pause_ms / 1000)
-        else:
-            return
-    tries = len(patience.lock_timeouts_ms)
-    raise LedgerBusyError(f"others held a lock on batches each of {tries} times it was wanted: is a transaction left open in the database?")
-
-
-def _set_lock_timeout(driver: Driver, timeout_ms: int) -> None:
-    """For the transaction under way."""
-    driver.execute("SELECT set_config('lock_timeout', %s, true)", [str(timeout_ms)])
-
-
-@contextmanager
-def _alone(engine: Engine) -> Iterator[Driver]:
-    """A connection under the advisory lock, which outlasts its transactions and dies with it."""
-    with unavailability_named():
-        pooled = engine.raw_connection()
-        driver = cast(Driver, pooled.driver_connection)
-        try:
-            _lock(driver)
-            try:
-                yield driver
-            finally:
-                with suppress(psycopg.OperationalError), driver.transaction():
-                    driver.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
-        finally:
-            pooled.close()
-
-
-def _lock(driver: Driver) -> None:
-    try:
-        with driver.transaction():
-            _set_lock_timeout(driver, _LOCK_PATIENCE_MS)
-            driver.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-    except psycopg.errors.LockNotAvailable:
-        raise LedgerBusyError("another process has been making or dropping a partition for a minute: this one waits for it") from None

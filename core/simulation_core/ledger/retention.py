@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from simulation_core.ledger import partitions
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.partitions import PATIENCE, Patience
+from simulation_core.ledger.locks import PATIENCE, Patience
 from simulation_core.ledger.sql import UNEXPIRED_CLAIM
 
 ROWS_A_TRANSACTION = 10_000

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from simulation_core.errors import LedgerBusyError
 from simulation_core.ledger import claims, partitions, plans, runs
 from simulation_core.ledger.engine import create_ledger_engine, transaction
-from simulation_core.ledger.partitions import Patience
+from simulation_core.ledger.locks import Patience
 from simulation_core.ledger.values import Claimed, Status
 
 HASTY = Patience(lock_timeouts_ms=(50, 50), pause_ms=1)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from simulation_core.errors import LedgerBusyError, RunPurgedError
 from simulation_core.ledger import claims, control, finishes, partitions, plans, progress, retention, runs
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.partitions import Patience
+from simulation_core.ledger.locks import Patience
 from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Status
 from simulation_core.reasons import Reason
 
