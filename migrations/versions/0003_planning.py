@@ -51,6 +51,17 @@ UNPARTITIONED = (
     END $$
     """,
     "DROP TABLE batches",
+    # what an interrupted making of a partition left
+    """
+    DO $$ DECLARE leftover text; BEGIN
+        FOR leftover IN SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relname ~ '^batches_[0-9a-f]{32}$' LOOP
+            EXECUTE format('DROP TABLE %s', leftover);
+        END LOOP;
+        FOR leftover IN SELECT conname FROM pg_constraint WHERE conrelid = 'batches_shared'::regclass AND conname LIKE 'without\\_%' LOOP
+            EXECUTE format('ALTER TABLE batches_shared DROP CONSTRAINT %I', leftover);
+        END LOOP;
+    END $$
+    """,
     "ALTER TABLE batches_shared RESET (autovacuum_vacuum_scale_factor)",
     "ALTER TABLE batches_shared RENAME TO batches",
     "ALTER INDEX batches_shared_pkey RENAME TO batches_pkey",
