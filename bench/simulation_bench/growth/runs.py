@@ -29,11 +29,8 @@ def spec_of(records: int, tolerance_ms: int) -> Spec:
 
 def accepted(engine: Engine, id: UUID, records: int, tolerance_ms: int) -> None:  # noqa: A002 - the column's name
     """A run whose start is an hour ago, so that all of it is due once it is published, in a window that isn't over."""
-    manifest = {
-        **_manifest(records, tolerance_ms),
-        "startTime": (from_ms(now_ms()) - timedelta(hours=1)).isoformat(timespec="milliseconds"),
-    }
-    manifest["durationSeconds"] = 7200
+    start = (from_ms(now_ms()) - timedelta(hours=1)).isoformat(timespec="milliseconds")
+    manifest = {**_manifest(records, tolerance_ms), "startTime": start, "durationSeconds": DAY_SECONDS}
     accept.accept(
         engine,
         id=id,
