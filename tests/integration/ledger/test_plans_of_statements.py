@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from sqlalchemy import text
 
@@ -77,3 +79,11 @@ def test_what_is_asked_of_all_runs_finds_each_run_s_rows_by_index(engine, large_
             scans = read(executed(connection, statement, values, generic=generic))
             assert scans, question
             assert not [scan for scan in scans if "Seq Scan" in scan], (question, scans)
+
+
+def test_a_connection_plans_a_statement_once_whatever_its_values(engine):
+    with transaction(engine) as connection:
+        for _ in range(10):  # the driver prepares what it has met five times
+            connection.execute(text("SELECT FROM batches WHERE simulation_id = :id AND number = :n"), {"id": uuid.uuid4(), "n": 1})
+        planned = text("SELECT generic_plans > 0, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%FROM batches%'")
+        assert connection.execute(planned).all() == [(True, 0)]
