@@ -7,7 +7,7 @@ BIN := .venv/bin
 # The address and token of another HubSpot-compatible server for `make up`; KEEP for `make demo`.
 export HUBSPOT_URL HUBSPOT_TOKEN KEEP
 
-.PHONY: help setup assets demo up down test lint verify
+.PHONY: help setup assets demo up down test bench lint verify
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/' | expand -t 12
@@ -44,6 +44,9 @@ test: setup ## unit, integration and e2e tests, and how long each part took
 	done; \
 	printf "\n$$times"; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+bench: setup ## what it costs, beside its peers: bench/results.json and a table (SECTION=growth for one section only)
+	@$(BIN)/python -m simulation_bench $(SECTION)
 
 lint: setup ## ruff, mypy, import contracts, shell and chart linters
 	$(BIN)/ruff check .

@@ -45,3 +45,11 @@ class PlanIncompleteError(SimulationError):
 
 class PlanVersionError(SimulationError):
     """A run was planned by a version this build doesn't know. Run the version that accepted it, or a newer one."""
+
+
+class LedgerBusyError(SimulationError):
+    """A lock in Postgres could not be had within bounds that keep others from waiting. Trying again later is right."""
+
+
+class RunPurgedError(SimulationError):
+    """Retention removed what was recorded about the run's single records. What it was needed for can't be done any more."""

@@ -41,6 +41,7 @@ from simulation_operator.planning import Planner
 from simulation_operator.progress import ProgressLoop
 from simulation_operator.resource import GROUP, PLURAL, Key
 from simulation_operator.resync import Resync
+from simulation_operator.retention import RetentionLoop
 from simulation_operator.roster import Roster
 from simulation_operator.scheduler.dispatcher import Dispatcher
 from simulation_operator.setbacks import Setbacks
@@ -69,6 +70,7 @@ class Operator:
     lifecycle: Lifecycle
     planner: Planner
     progress: ProgressLoop
+    retention: RetentionLoop
     autoscaler: Autoscaler | None
     threads: Threads
 
@@ -79,6 +81,7 @@ class Operator:
             "resync": self.resync.run,
             "lifecycle": self.lifecycle.run,
             "progress": self.progress.run,
+            "retention": self.retention.run,
         }
         return loops if self.autoscaler is None else {**loops, "autoscaler": self.autoscaler.run}
 
@@ -184,6 +187,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             eviction_policy=lambda: _eviction_policy(redis),
             every_seconds=settings.progress_seconds,
         ),
+        retention=RetentionLoop(engine=engine, threads=threads, leadership=leadership, retention_seconds=settings.retention_seconds),
         autoscaler=None
         if settings.worker_deployment is None
         else Autoscaler(

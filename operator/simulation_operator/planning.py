@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError, SpecError
-from simulation_core.ledger import demands, plans, runs
+from simulation_core.errors import LedgerBusyError, LedgerUnavailableError, QueueUnavailableError, SpecError
+from simulation_core.ledger import demands, partitions, plans, runs, statistics
 from simulation_core.ledger.values import Run
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of
@@ -80,7 +80,7 @@ class Planner:
             if too_much:
                 async with self._place(run), self._room:
                     await self._threads.plan(self._advise, run)
-        except LedgerUnavailableError as error:
+        except (LedgerUnavailableError, LedgerBusyError) as error:
             log.warning("planning %s waits: %s", key, error)
             self._queue.retry(key)
         except QueueUnavailableError as error:
@@ -110,9 +110,11 @@ class Planner:
         except SpecError as error:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
             return False
+        partitions.ensure(self._engine, run.id, batches=len(plan.batches))
         stored = plans.watermark(self._engine, run.id)
         while stored < len(plan.batches.offset_ms):
             stored = plans.store(self._engine, run.id, plan, stored)
+        statistics.gather(self._engine, run.id, batches=len(plan.batches))
         load = load_of(spec, plan, seed=run.seed)
         demands.store(self._engine, run.id, Demand(load=load))
         plans.publish(self._engine, run.id, plan)

@@ -12,6 +12,7 @@ from simulation_core.settings import ProcessSettings
 
 EVERY_NAMESPACE = "*"
 DEFAULT_USER = UUID("00000000-0000-4000-8000-000000000000")
+DAY_SECONDS = 86_400
 
 
 def _or_default(value: object) -> object:
@@ -36,6 +37,9 @@ class OperatorSettings(ProcessSettings):
     progress_seconds: Annotated[float, Field(gt=0)] = 2.0
     resync_seconds: Annotated[float, Field(gt=0)] = 30.0
     resync_deadline_seconds: Annotated[float, Field(gt=0)] = 300.0  # none finished for so long: not alive
+
+    # after the end of a run, for its batches and what was recorded about its single records; the run itself and its counts stay
+    retention_seconds: Annotated[int, Field(gt=0)] = 90 * DAY_SECONDS
 
     @property
     def scopes(self) -> tuple[str | None, ...]:

@@ -22,6 +22,7 @@ from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.sql import (
     CLAIMED,
     DONE,
+    IS_CLAIMED,
     MISSED_RECORDS,
     NOW_MS,
     ORIGIN_MS,
@@ -103,7 +104,7 @@ WITH given AS MATERIALIZED (
     SELECT b.simulation_id, b.number
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     JOIN simulation_control c ON c.simulation_id = b.simulation_id AND c.run_state = 'RUNNING'
-    WHERE b.state = {CLAIMED} AND b.attempt = g.attempt AND b.lease_until > statement_timestamp()
+    WHERE {IS_CLAIMED} AND b.attempt = g.attempt AND b.lease_until > statement_timestamp()
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
 )
 UPDATE batches b SET lease_until = {after_ms("CAST(:lease_ms AS bigint)")}
@@ -119,7 +120,7 @@ WITH given AS MATERIALIZED (
 ), locked AS MATERIALIZED (
     SELECT b.simulation_id, b.number
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
-    WHERE b.state = {CLAIMED} AND b.attempt = g.attempt
+    WHERE {IS_CLAIMED} AND b.attempt = g.attempt
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
 )
 UPDATE batches b SET state = {PENDING}, lease_until = NULL, crashes = b.crashes + CASE WHEN :crashed THEN 1 ELSE 0 END,

@@ -19,14 +19,14 @@ from simulation_core.ledger.endings import COUNT_AND_END
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
-from simulation_core.ledger.sql import CLAIMED, DONE, NOW_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import DONE, IS_CLAIMED, NOW_MS, PENDING, after_ms, to_ms
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
 _log = logging.getLogger(__name__)
 
 # What names a claim, and locks it against everyone else: state and attempt must be those of the claim.
-GUARD = f"b.state = {CLAIMED} AND b.attempt = g.attempt"
+GUARD = f"{IS_CLAIMED} AND b.attempt = g.attempt"
 
 # The plan may be shifted while a batch is delivered: it was due by the shift of its claim. NULL: claimed by a build that stored none.
 CLAIMED_SHIFT = "coalesce(l.claimed_shift_ms, s.shift_milliseconds)"

@@ -87,7 +87,7 @@ def test_each_process_binds_its_own_address_and_is_probed_there(chart: Any, comp
 def test_what_the_administrator_sets_reaches_the_operator(chart: Any) -> None:
     user = "6f1c2a55-0000-4222-8333-444455556666"
     environment = chart(
-        operator={"watchNamespaces": ["a", "b"], "defaultUserId": user, "leadMilliseconds": 600000},
+        operator={"watchNamespaces": ["a", "b"], "defaultUserId": user, "leadMilliseconds": 600000, "retentionDays": 30},
         worker={"minimum": 1, "maximum": 1000, "quietSeconds": 86400},
         logLevel="DEBUG",
     ).environment("operator")
@@ -95,6 +95,7 @@ def test_what_the_administrator_sets_reaches_the_operator(chart: Any) -> None:
         "SIMULATION_WATCH_NAMESPACES": "a,b",
         "SIMULATION_DEFAULT_USER_ID": user,
         "SIMULATION_LEAD_MILLISECONDS": "600000",
+        "SIMULATION_RETENTION_SECONDS": "2592000",
         "SIMULATION_MINIMUM_WORKERS": "1",
         "SIMULATION_MAXIMUM_WORKERS": "1000",
         "SIMULATION_QUIET_SECONDS": "86400",

@@ -8,7 +8,7 @@ import uuid
 import psycopg
 import pytest
 
-from simulation_core.ledger import accept, migrate
+from simulation_core.ledger import accept, migrate, partitions
 from simulation_core.ledger.engine import create_ledger_engine, schema_state
 
 DESIGNED_COLUMNS = {
@@ -157,3 +157,21 @@ def test_rows_from_before_the_partitions_stay_and_come_back(database_url):
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT offset_ms FROM batches ORDER BY offset_ms").fetchall() == [(7,), (8,)]
     assert "batches_own" not in tables(database_url)
+
+
+def test_down_takes_what_an_interrupted_making_of_a_partition_left(database_url, monkeypatch):
+    migrate.upgrade(database_url)
+    engine = create_ledger_engine(database_url, application_name="test")
+    try:
+        with monkeypatch.context() as dying:
+            dying.setattr(partitions, "_attach", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                partitions.ensure(engine, uuid.UUID(int=3), batches=1, threshold=1)
+    finally:
+        engine.dispose()
+    assert partitions.name_of(uuid.UUID(int=3)) in tables(database_url)
+    migrate.downgrade(database_url, "0002")
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT conname FROM pg_constraint WHERE conname LIKE 'without%'").fetchall() == []
+    assert partitions.name_of(uuid.UUID(int=3)) not in tables(database_url)
+    migrate.upgrade(database_url)

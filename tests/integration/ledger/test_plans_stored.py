@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
 from simulation_core.errors import PlanIncompleteError
-from simulation_core.ledger import control, plans, runs
+from simulation_core.ledger import control, partitions, plans, runs, statistics
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Status
+from simulation_core.plan import Batches
 
 
 def stored(engine, run):
@@ -89,7 +91,51 @@ def test_a_run_suspended_while_planning_is_published_and_resumed_as_queued(engin
 def test_a_transaction_that_fails_leaves_nothing_behind(engine, make_run):
     run = make_run().records(4).accepted()
     broken = replace(run.plan, offsets_ms=run.plan.offsets_ms[:2])
-    with pytest.raises(ValueError, match="broadcast"):
+    with pytest.raises(IndexError, match="out of bounds"):
         plans.store(engine, run.id, broken, 0)
     assert plans.watermark(engine, run.id) == 0
     assert stored(engine, run) == []
+
+
+def test_batches_of_every_size_come_back_as_they_were_planned(engine, make_run):
+    """Several pieces of COPY data, with rows of equal and of different length in one piece."""
+    sizes = [*range(1, 101)] * 30 + [1] * 2000 + [7] * 2000
+    ends = np.cumsum(sizes)
+    firsts = ends - sizes
+    offsets = np.cumsum(np.random.default_rng(5).integers(0, 86_400_000 // 100, int(ends[-1])))  # no batch is wider than a day
+    batches = Batches(first_record=firsts, count=np.array(sizes, dtype=np.int16), offset_ms=offsets[ends - 1])
+    run = make_run().records(1).accepted()
+    plan = replace(run.plan, offsets_ms=offsets, batches=batches)
+    assert plans.store(engine, run.id, plan, 0, limit=3_500) == 3_500
+    assert plans.store(engine, run.id, plan, 3_500) == 7_000
+    assert stored(engine, run) == [
+        (number, first, int(offsets[first + size - 1]), (offsets[first + size - 1] - offsets[first : first + size]).tolist())
+        for number, (first, size) in enumerate(zip(firsts.tolist(), sizes, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "of its own"])
+def test_a_stored_plan_has_statistics_before_it_is_published(engine, make_run, own):
+    run = make_run().records(3000).accepted()
+    partitions.ensure(engine, run.id, batches=3000, threshold=1 if own else 1_000_000)
+    plans.store(engine, run.id, run.plan, 0)
+    table = partitions.name_of(run.id) if own else "batches_shared"
+
+    def known_rows():
+        with transaction(engine) as connection:
+            return connection.scalar(text("SELECT reltuples FROM pg_class WHERE relname = :table"), {"table": table})
+
+    assert known_rows() == -1  # never looked at
+    statistics.gather(engine, run.id, batches=3000)
+    assert known_rows() == -1  # too few to be worth it
+    statistics.gather(engine, run.id, batches=3000, worth_batches=3000)
+    assert known_rows() == 3000
+
+
+def test_statistics_that_another_gathers_are_not_waited_for(engine, make_run, caplog):
+    caplog.set_level("INFO")
+    run = make_run().records(2).accepted()
+    with transaction(engine) as connection:
+        connection.execute(text("LOCK TABLE batches_shared IN SHARE UPDATE EXCLUSIVE MODE"))
+        statistics.gather(engine, run.id, batches=2, worth_batches=1)
+    assert "gathered by another" in caplog.text

@@ -20,6 +20,14 @@ def test_a_million_records_hold_up_neither_the_probes_nor_another_simulation(clu
     cluster.delete(name="large")
 
 
+def test_a_plan_of_a_million_batches_is_stored_in_a_partition_of_its_own(cluster, operator, ledger):
+    created = cluster.create(totalRecords=1_000_000, durationSeconds=36_000, **ALONE)
+    cluster.wait_for_phase("Queued", within_seconds=120)
+    identity = uuid.UUID(created["metadata"]["uid"])
+    tables = ledger("SELECT tableoid::regclass::text, count(*) FROM batches WHERE simulation_id = %s GROUP BY 1", identity)
+    assert tables == [(f"batches_{identity.hex}", 1_000_000)]
+
+
 def test_an_operator_killed_in_the_middle_of_a_plan_goes_on_from_the_watermark(cluster, operator, ledger):
     records = 400_000
     created = cluster.create(totalRecords=records, durationSeconds=36_000, **ALONE)

@@ -1,0 +1,40 @@
+"""A figure: medians of alternating rounds, ours beside the peer's."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """`ratio` above 1: ours is better. `spread` is our lowest and highest round. Peer and ratio are None where there is no peer."""
+
+    ours: float
+    peer: float | None
+    ratio: float | None
+    unit: str
+    spread: tuple[float, float]
+
+    def as_json(self) -> Mapping[str, Any]:
+        numbers = {"ours": self.ours, "peer": self.peer, "ratio": self.ratio}
+        return {
+            **{name: None if number is None else _rounded(number) for name, number in numbers.items()},
+            "unit": self.unit,
+            "spread": [_rounded(end) for end in self.spread],
+        }
+
+
+def figure(ours: Sequence[float], unit: str, *, peer: Sequence[float] = (), more_is_better: bool = False) -> Figure:
+    """From the values of all rounds. Both sides need at least one, the peer only where there is one."""
+    median = statistics.median(ours)
+    beside = statistics.median(peer) if peer else None
+    ratio = None if not beside or not median else (median / beside if more_is_better else beside / median)
+    return Figure(ours=median, peer=beside, ratio=ratio, unit=unit, spread=(min(ours), max(ours)))
+
+
+def _rounded(number: float) -> float:
+    """Four significant digits: more would be noise."""
+    return float(f"{number:.4g}")

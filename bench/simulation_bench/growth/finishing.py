@@ -1,0 +1,44 @@
+"""The child process that is a running simulation: claims all it will need, then finishes one batch after the other until its stdin ends."""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+from uuid import uuid4
+
+from simulation_bench.child import arguments
+from simulation_bench.growth.one_size import SEED, store
+from simulation_bench.growth.runs import accepted, spec_of, window_ms
+from simulation_core.ledger import claims, finishes
+from simulation_core.ledger.engine import create_ledger_engine
+from simulation_core.ledger.values import Claimed, ClaimRequest, Finish, Outcome, RecordResult
+from simulation_core.plan import make_plan
+
+BATCHES = 60_000
+A_CLAIM = 500
+DELIVERED = [RecordResult(index=0, outcome=Outcome.DELIVERED)]
+
+
+def main() -> None:
+    engine = create_ledger_engine(arguments()["url"], application_name="bench-finishing")
+    run = uuid4()
+    accepted(engine, run, BATCHES, 0)
+    store(engine, run, make_plan(spec_of(BATCHES, 0), start_ms=0, window_ms=window_ms(BATCHES), seed=SEED))
+    held: list[Claimed] = []
+    for first in range(0, BATCHES, A_CLAIM):
+        requests = [ClaimRequest(simulation_id=run, batch=batch, attempt=1) for batch in range(first, first + A_CLAIM)]
+        held += [got for got in claims.claim(engine, requests, lease_ms=3_600_000) if isinstance(got, Claimed)]
+    print("begins", flush=True)
+    finished_at = []
+    for one in held:
+        assert finishes.finish(engine, [Finish(fence=one.fence, results=DELIVERED)]) == [True]
+        finished_at.append(time.time())
+        if select.select([sys.stdin], [], [], 0)[0]:
+            break
+    print(json.dumps(finished_at))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What is kept of a run that ended long ago: its row with the counts. Batches, errors, contents and leftover deltas go.
+
+A run with a partition of its own leaves by DROP TABLE. From the tables that all runs share the rows go in transactions of bounded size,
+each of which finds the next rows by an index and locks none that a living run needs, so that running simulations count on meanwhile;
+autovacuum makes the room free again. `purged_at` is set last: what was interrupted is found again and gone on with.
+"""
+
+# ruff: noqa: S608 - only constants of this package are put into statements; values are always bound
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from simulation_core.ledger import partitions
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.locks import PATIENCE, Patience
+from simulation_core.ledger.sql import UNEXPIRED_CLAIM
+
+ROWS_A_TRANSACTION = 10_000
+
+# Guarantees: no run that may still go on. A reopened run has no finished_at; a deleted one can't be reopened.
+_OVER = f"""
+s.purged_at IS NULL AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
+AND CASE WHEN s.status IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN s.finished_at WHEN c.run_state = 'DELETED' THEN s.deleted_at END
+    < statement_timestamp() - CAST(:retention_seconds AS bigint) * interval '1 second'
+AND NOT EXISTS (SELECT FROM batches b WHERE b.simulation_id = s.id AND {UNEXPIRED_CLAIM})
+"""
+_DUE = text(f"""
+SELECT s.id FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
+WHERE {_OVER} ORDER BY coalesce(s.finished_at, s.deleted_at), s.id
+""")
+_MARK_PURGED = text(f"""
+UPDATE simulations s SET purged_at = statement_timestamp(), updated_at = statement_timestamp()
+FROM simulation_control c WHERE c.simulation_id = s.id AND {_OVER}
+""")
+
+# Guarantees: at most :limit rows a transaction, found from the last one deleted on, not from the beginning past all those already dead, and
+# deleted where they were found: a join of the two would let Postgres read the whole table. No ended run's row moves meanwhile.
+_DELETE = """
+WITH next AS MATERIALIZED (
+    SELECT ctid AS place, {key} AS key FROM {table} WHERE simulation_id = :id AND {key} > :after {condition} ORDER BY {key} LIMIT :limit
+), gone AS (
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT place FROM next))
+)
+SELECT max(key) FROM next
+"""
+
+
+def _delete(table: str, key: str, condition: str = "") -> str:
+    return _DELETE.format(table=table, key=key, condition=condition)
+
+
+# By table: each statement's condition is that of the index which finds its rows.
+_DELETES: Mapping[str, str] = {
+    "batches": _delete("batches_shared", "number"),
+    "contents": _delete("contents", "record"),
+    "final errors": _delete("record_errors", "id", "AND final"),
+    "other errors": _delete("record_errors", "id", "AND NOT final"),
+    "deltas": _delete("deltas", "id"),  # no index: there are few, each is folded within seconds
+}
+
+
+def due(engine: Engine, *, retention_seconds: int) -> list[UUID]:
+    """Runs that ended, or whose deletion ended them, longer ago than this and that nobody delivers any more; the oldest first."""
+    return _due(engine, retention_seconds, only=None)
+
+
+def purge(
+    engine: Engine,
+    id: UUID,  # noqa: A002 - the column's name
+    *,
+    retention_seconds: int,
+    limit: int = ROWS_A_TRANSACTION,
+    patience: Patience = PATIENCE,
+    go_on: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Removes what was recorded about single records of this run, `limit` rows a transaction. Whether it is purged now.
+
+    Does nothing to a run that isn't due. Ends between two transactions when `go_on` says so, and raises LedgerBusyError where the run's
+    partition can't be dropped now: doing it again goes on.
+    """
+    if not _due(engine, retention_seconds, only=id):
+        return False
+    partitions.drop(engine, id, patience=patience)
+    for statement in _DELETES.values():
+        after: int | None = -1
+        while after is not None:
+            if not go_on():
+                return False
+            after = _delete_some(engine, statement, id, after=after, limit=limit)
+    with transaction(engine) as connection:
+        return connection.execute(_MARK_PURGED, {"only": id, "retention_seconds": retention_seconds}).rowcount == 1
+
+
+def _due(engine: Engine, retention_seconds: int, *, only: UUID | None) -> list[UUID]:
+    with transaction(engine) as connection:
+        return list(connection.scalars(_DUE, {"only": only, "retention_seconds": retention_seconds}))
+
+
+def _delete_some(engine: Engine, statement: str, id: UUID, *, after: int, limit: int) -> int | None:  # noqa: A002
+    """The last key that was deleted; None: there were none left."""
+    with transaction(engine) as connection:
+        last: int | None = connection.scalar(text(statement), {"id": id, "after": after, "limit": limit})
+        return last
