@@ -12,7 +12,7 @@ from simulation_core.errors import SpecError
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of
 from simulation_core.plan.feasibility import Demand, Feasibility, feasible, percent_of, remedies
-from simulation_core.plan.load import WORKER_LEAD_SECONDS, workers_for
+from simulation_core.plan.load import WORKER_LEAD_SECONDS, load_of, workers_for
 from simulation_core.portals import ANY_NAMESPACE, Portal
 from simulation_core.spec import Spec
 
@@ -132,7 +132,7 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int, seed: int | None = None)
         start_ms=run.start_ms,
         end_ms=run.start_ms + run.window_ms,
         portal=portal,
-        demand=demand_of(spec, run.plan, portal, start_ms=run.start_ms, window_ms=run.window_ms, seed=used),
+        demand=demand_of(spec, load_of(spec, run.plan, seed=used), portal, start_ms=run.start_ms, window_ms=run.window_ms, seed=used),
     )
 
 

@@ -16,7 +16,7 @@ from simulation_core.ledger.values import Run
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of
 from simulation_core.plan.feasibility import Demand, excess
-from simulation_core.plan.load import load_of
+from simulation_core.plan.load import Load, load_of
 from simulation_core.portals import PortalsFile
 from simulation_core.reasons import Reason
 from simulation_core.spec import Spec, parse_spec
@@ -72,14 +72,14 @@ class Planner:
     async def _plan(self, key: Key, run: Run) -> None:
         try:
             async with self._place(run), self._room:
-                too_much = await self._threads.plan(self._store, run)
+                too_large = await self._threads.plan(self._store, run)
             self._setbacks.clear(key)
             self._queue.forget(key)
             self._queue.add(key)
             await self._offer()
-            if too_much:
+            if too_large is not None:
                 async with self._place(run), self._room:
-                    await self._threads.plan(self._advise, run)
+                    await self._threads.plan(self._advise, run, too_large)
         except (LedgerUnavailableError, LedgerBusyError) as error:
             log.warning("planning %s waits: %s", key, error)
             self._queue.retry(key)
@@ -103,13 +103,13 @@ class Planner:
             self._dispatch_waits = False
             await self._threads.ledger(self._dispatch)
 
-    def _store(self, run: Run) -> bool:
-        """True: it needs more than its portal has."""
+    def _store(self, run: Run) -> Load | None:
+        """The load where it is more than the portal has, else None."""
         try:
             spec, plan = _plan_of(run)
         except SpecError as error:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
-            return False
+            return None
         partitions.ensure(self._engine, run.id, batches=len(plan.batches))
         stored = plans.watermark(self._engine, run.id)
         while stored < len(plan.batches.offset_ms):
@@ -119,15 +119,14 @@ class Planner:
         demands.store(self._engine, run.id, Demand(load=load))
         plans.publish(self._engine, run.id, plan)
         portal = self._portals.current.get(run.portal)
-        return portal is not None and excess(load, portal) > 1
+        return load if portal is not None and excess(load, portal) > 1 else None
 
-    def _advise(self, run: Run) -> None:
+    def _advise(self, run: Run, load: Load) -> None:
         """What would do is found by planning several times more: nothing waits for it, least of all the run itself."""
         portal = self._portals.current.get(run.portal)
         if portal is not None:
-            spec, plan = _plan_of(run)
             start_ms, window_ms = _window(run)
-            demand = demand_of(spec, plan, portal, start_ms=start_ms, window_ms=window_ms, seed=run.seed)
+            demand = demand_of(parse_spec(run.spec), load, portal, start_ms=start_ms, window_ms=window_ms, seed=run.seed)
             demands.store(self._engine, run.id, demand)
 
 

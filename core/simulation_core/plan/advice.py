@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import replace
 
 import numpy as np
 
 from simulation_core.clock import iso_ms
-from simulation_core.plan.batches import in_batches
+from simulation_core.plan.batches import Batches, in_batches
+from simulation_core.plan.chunks import chunks
 from simulation_core.plan.feasibility import Advice, Demand, excess
-from simulation_core.plan.load import Load, calls_reached, load_of
+from simulation_core.plan.load import Load, calls_reached, load_of, load_of_batches
 from simulation_core.plan.peaks import DAY_MS, TEN_SECONDS_MS
-from simulation_core.plan.plan import Plan, make_plan
+from simulation_core.plan.plan import make_plan
 from simulation_core.portals import Portal
 from simulation_core.spec import MAX_DURATION_SECONDS, Spec
 
@@ -23,49 +23,55 @@ _LEAST_STEP = 1.02
 _MINUTE_S, _HOUR_S = 60, 3600
 
 
-def demand_of(spec: Spec, plan: Plan, portal: Portal, *, start_ms: int, window_ms: int, seed: int) -> Demand:
-    """The plan's load, and where it exceeds the portal's limits, what would do."""
-    load = load_of(spec, plan, seed=seed)
+def demand_of(spec: Spec, load: Load, portal: Portal, *, start_ms: int, window_ms: int, seed: int) -> Demand:
+    """The plan's load, and where it exceeds the portal's limits, what would do. Memory: that of one plan more at a time."""
     if excess(load, portal) <= 1:
         return Demand(load=load)
     seconds = _longer_window(spec, portal, load, start_ms=start_ms, window_ms=window_ms, seed=seed)
+    late_ms, tolerance_ms = _late_and_tolerance(spec, portal, start_ms=start_ms, window_ms=window_ms, seed=seed)
     advice = Advice(
         portal_calls_per_ten_seconds=portal.calls_per_ten_seconds,
         portal_calls_per_day=portal.calls_per_day,
-        late_milliseconds=latest_ms(spec, plan, portal, seed=seed),
+        late_milliseconds=late_ms,
         duration_seconds=seconds,
         end_time=None if seconds is None or spec.end_time is None else iso_ms(start_ms + seconds * 1000),
-        tolerance_milliseconds=_larger_tolerance(spec, plan, portal, seed=seed),
+        tolerance_milliseconds=tolerance_ms,
     )
     return Demand(load=load, advice=advice)
 
 
-def latest_ms(spec: Spec, plan: Plan, portal: Portal, *, seed: int) -> int:
-    """How late the latest batch is begun where calls wait for the portal's limits: the largest backlog, divided by the rate.
+def latest_ms(spec: Spec, batches: Batches, portal: Portal, *, seed: int) -> int:
+    """How late the latest batch is begun where calls wait for the portal's limits; 0 where none does.
 
-    The backlog of a queue that is emptied at a fixed rate is what came less what could have been served since it was last empty
-    (D. V. Lindley, The theory of queues with a single server, 1952).
+    The largest backlog, divided by the rate. The backlog of a queue that is emptied at a fixed rate is what came less what could have been
+    served since it was last empty (D. V. Lindley, The theory of queues with a single server, 1952).
     """
-    due, reached = plan.batches.offset_ms, calls_reached(spec, plan.batches, seed=seed)
+    reached = calls_reached(spec, batches, seed=seed)
     late_ms = 0.0
     for limit, width_ms in ((portal.calls_per_ten_seconds, TEN_SECONDS_MS), (portal.calls_per_day, DAY_MS)):
         rate = limit / width_ms
-        served = due * rate
-        backlog = reached[1:] - served
-        backlog -= np.minimum.accumulate(reached[:-1] - served)
-        late_ms = max(late_ms, float(backlog.max() - limit) / rate)
+        largest, last_empty = 0.0, np.inf
+        for begin, end in chunks(len(batches)):
+            served = batches.offset_ms[begin:end] * rate
+            since_empty = np.minimum.accumulate(np.minimum(reached[begin:end] - served, last_empty))
+            largest = max(largest, float((reached[begin + 1 : end + 1] - served - since_empty).max()))
+            last_empty = float(since_empty[-1])
+        late_ms = max(late_ms, (largest - limit) / rate)
     return round(late_ms)
 
 
 def _longer_window(spec: Spec, portal: Portal, load: Load, *, start_ms: int, window_ms: int, seed: int) -> int | None:
     """Seconds: each try longer by what the last one lacked. Twice as long is half as full, but for batches the tolerance closes."""
+
+    def load_in(seconds: int) -> Load:
+        return load_of(spec, make_plan(spec, start_ms=start_ms, window_ms=seconds * 1000, seed=seed), seed=seed)
+
     seconds, lacking = window_ms / 1000, excess(load, portal)
     for _ in range(_TRIES):
         seconds = _round(seconds * max(_LEAST_STEP, lacking))
         if seconds > MAX_DURATION_SECONDS:
             return None
-        longer = make_plan(spec, start_ms=start_ms, window_ms=seconds * 1000, seed=seed)
-        lacking = excess(load_of(spec, longer, seed=seed), portal)
+        lacking = excess(load_in(seconds), portal)
         if lacking <= 1:
             return seconds
     return None
@@ -77,12 +83,15 @@ def _round(seconds: float) -> int:
     return int(-(-seconds // step) * step)
 
 
-def _larger_tolerance(spec: Spec, plan: Plan, portal: Portal, *, seed: int) -> int | None:
+def _late_and_tolerance(spec: Spec, portal: Portal, *, start_ms: int, window_ms: int, seed: int) -> tuple[int, int | None]:
+    """How late the run will be as it is, and the smallest round tolerance with which it wouldn't."""
+    plan = make_plan(spec, start_ms=start_ms, window_ms=window_ms, seed=seed)
+    late_ms, offsets_ms = latest_ms(spec, plan.batches, portal, seed=seed), plan.offsets_ms
+    del plan  # its batches make room for others
     larger = [tolerance_ms for tolerance_ms in TOLERANCES_MS if tolerance_ms > spec.tolerance_milliseconds]
 
     def fits(tolerance_ms: int) -> bool:
-        fewer = replace(plan, batches=in_batches(plan.offsets_ms, tolerance_ms))
-        return excess(load_of(spec, fewer, seed=seed), portal) <= 1
+        return excess(load_of_batches(spec, in_batches(offsets_ms, tolerance_ms), seed=seed), portal) <= 1
 
     first = bisect_left(larger, True, key=fits)
-    return larger[first] if first < len(larger) else None
+    return late_ms, larger[first] if first < len(larger) else None

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation_core.plan.batches import MAX_BATCH, Batches
-from simulation_core.plan.chunks import chunks
+from simulation_core.plan.chunks import CHUNK
 from simulation_core.plan.contacts import contacts_for
 from simulation_core.plan.peaks import DAY_MS, TEN_SECONDS_MS, most_within
 from simulation_core.plan.plan import Plan
-from simulation_core.spec import Scenario, Spec
+from simulation_core.spec import Range, Scenario, Spec
 
 MAX_ASSOCIATIONS = 2_000
 """HubSpot's limit of associations in one batch call."""
@@ -25,6 +25,8 @@ WORKER_LEAD_SECONDS = 15
 
 Calls = NDArray[np.uint32]
 
+_BATCHES_AT_ONCE = CHUNK // MAX_BATCH  # full ones have a stretch of records
+
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
@@ -35,8 +37,12 @@ class Load:
 
 
 def load_of(spec: Spec, plan: Plan, *, seed: int) -> Load:
-    """Memory: at most 8 bytes a batch and 3 a record, for as long as it takes."""
-    due, reached = plan.batches.offset_ms, calls_reached(spec, plan.batches, seed=seed)
+    return load_of_batches(spec, plan.batches, seed=seed)
+
+
+def load_of_batches(spec: Spec, batches: Batches, *, seed: int) -> Load:
+    """Memory: 4 bytes a batch and a few MB, for as long as it takes."""
+    due, reached = batches.offset_ms, calls_reached(spec, batches, seed=seed)
     return Load(
         calls=int(reached[-1]),
         calls_per_ten_seconds=most_within(due, TEN_SECONDS_MS, reached),
@@ -48,25 +54,28 @@ def load_of(spec: Spec, plan: Plan, *, seed: int) -> Load:
 def calls_reached(spec: Spec, batches: Batches, *, seed: int) -> Calls:
     """How many calls were made before each batch, and one entry more: all of them. At most 106 a batch, so 32 bits hold 10,000,000."""
     reached = np.zeros(len(batches) + 1, dtype=np.uint32)
-    if spec.scenario is Scenario.B2C:
-        reached[1:] = 1
-    else:
-        contacts = _contacts_a_batch(spec, batches, seed)
-        # one for up to 100 companies; the contacts; what joins them
-        reached[1:] = 1 + -(-contacts // MAX_BATCH) + -(-contacts // MAX_ASSOCIATIONS)
+    for begin in range(0, len(batches), _BATCHES_AT_ONCE):
+        end = min(begin + _BATCHES_AT_ONCE, len(batches))
+        reached[begin + 1 : end + 1] = _calls(spec, batches.first_record[begin:end], batches.count[begin:end], seed)
     return np.cumsum(reached, out=reached)
+
+
+def _calls(spec: Spec, first_record: NDArray[np.int64], count: NDArray[np.int16], seed: int) -> NDArray[np.int64]:
+    """Of each batch: B2C one for up to 100 contacts; B2B one for up to 100 companies, those for their contacts, those that join them."""
+    if spec.scenario is Scenario.B2C:
+        return np.ones(len(count), dtype=np.int64)
+    contacts = _contacts(spec.records.contacts_per_company, first_record, count, seed)
+    calls: NDArray[np.int64] = 1 + -(-contacts // MAX_BATCH) + -(-contacts // MAX_ASSOCIATIONS)
+    return calls
+
+
+def _contacts(wanted: Range, first_record: NDArray[np.int64], count: NDArray[np.int16], seed: int) -> NDArray[np.int64]:
+    if wanted.min == wanted.max:
+        return count.astype(np.int64) * wanted.min
+    records = np.arange(first_record[0], first_record[-1] + count[-1], dtype=np.int64)
+    sums: NDArray[np.int64] = np.add.reduceat(contacts_for(seed, records, wanted.min, wanted.max), first_record - first_record[0])
+    return sums
 
 
 def workers_for(batches: int, batches_per_worker: int = BATCHES_PER_WORKER) -> int:
     return math.ceil(batches / batches_per_worker)
-
-
-def _contacts_a_batch(spec: Spec, batches: Batches, seed: int) -> NDArray[np.int32]:
-    wanted = spec.records.contacts_per_company
-    if wanted.min == wanted.max:
-        return batches.count.astype(np.int32) * wanted.min
-    counts = np.empty(spec.total_records, dtype=np.uint8)
-    for begin, end in chunks(spec.total_records):
-        counts[begin:end] = contacts_for(seed, np.arange(begin, end, dtype=np.int64), wanted.min, wanted.max)
-    sums: NDArray[np.int32] = np.add.reduceat(counts, batches.first_record, dtype=np.int32)
-    return sums

@@ -89,7 +89,7 @@ async def test_failing_plans_are_shown_and_a_stored_one_clears_it(roster: Roster
     run: Any = SimpleNamespace(id=KEY.uid, total_records=1)
 
     async def plan_with(error: Exception | None) -> None:
-        monkeypatch.setattr(planner, "_store", Mock(side_effect=error, return_value=False))
+        monkeypatch.setattr(planner, "_store", Mock(side_effect=error, return_value=None))
         planner.start(KEY, run)
         await asyncio.gather(*planner._under_way.values())
 

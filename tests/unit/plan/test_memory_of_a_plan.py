@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from simulation_core.plan import chunks, make_plan
+from simulation_core.plan.advice import demand_of
+from simulation_core.plan.load import load_of
+from simulation_core.portals import Portal
 from simulation_core.spec import Method, parse_spec
 
 METHODS = [method.value for method in Method if method is not Method.CUSTOM]
 
 
-def plan(method: str, *, records: int, tolerance_ms: int = 1000):
-    spec = parse_spec(
+def a_spec(method: str, *, records: int, tolerance_ms: int = 1000):
+    return parse_spec(
         {
             "scenario": "B2B",
             "totalRecords": records,
@@ -22,7 +25,10 @@ def plan(method: str, *, records: int, tolerance_ms: int = 1000):
             "records": {"contactsPerCompany": {"min": 1, "max": 4}},
         }
     )
-    return make_plan(spec, start_ms=0, window_ms=86_400_000, seed=42)
+
+
+def plan(method: str, *, records: int, tolerance_ms: int = 1000):
+    return make_plan(a_spec(method, records=records, tolerance_ms=tolerance_ms), start_ms=0, window_ms=86_400_000, seed=42)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -48,3 +54,31 @@ def test_the_length_of_a_stretch_changes_nothing(method: str, tolerance_ms: int,
     assert np.array_equal(whole.batches.count, pieces.batches.count)
     assert np.array_equal(whole.batches.offset_ms, pieces.batches.offset_ms)
     assert (whole.histogram, whole.peak_per_minute, whole.objects) == (pieces.histogram, pieces.peak_per_minute, pieces.objects)
+
+
+def test_advice_takes_the_memory_of_a_plan_once_more() -> None:
+    records, portal = 1_000_000, Portal(name="small", calls_per_ten_seconds=100, allowed_namespaces=("*",))
+    spec = a_spec("Linear", records=records, tolerance_ms=0)
+    load = load_of(spec, plan("Linear", records=records, tolerance_ms=0), seed=42)
+    tracemalloc.start()
+    try:
+        demand = demand_of(spec, load, portal, start_ms=0, window_ms=86_400_000, seed=42)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert demand.advice is not None
+    assert peak_bytes < (8 + 18 + 4) * records + 40_000_000
+
+
+@pytest.mark.parametrize("tolerance_ms", [0, 1000])
+def test_counting_calls_needs_four_bytes_a_batch(tolerance_ms: int) -> None:
+    records = 1_000_000
+    spec = a_spec("Linear", records=records, tolerance_ms=tolerance_ms)
+    planned = plan("Linear", records=records, tolerance_ms=tolerance_ms)
+    tracemalloc.start()
+    try:
+        load_of(spec, planned, seed=42)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 4 * len(planned.batches) + 30_000_000
