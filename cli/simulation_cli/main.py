@@ -17,6 +17,7 @@ from simulation_cli.manifests import read_simulation
 from simulation_cli.planning import Limits, preview
 from simulation_core.clock import now_ms
 from simulation_core.errors import SimulationError
+from simulation_core.portals import MOST_CALLS_PER_DAY, MOST_CALLS_PER_TEN_SECONDS
 from simulation_core.spec import MAX_SEED, Spec
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     output: Annotated[PlanOutput, typer.Option("--output", "-o", help="How to show it; png draws a picture.")] = PlanOutput.TEXT,
     output_file: options.PictureFile = None,
     times: Annotated[bool, typer.Option("--times", help="Print every record's due time instead, one a line, in order.")] = False,
-    calls_per_ten_seconds: Annotated[int, typer.Option("--calls-per-10s", min=1, help="The portal's limit.")] = 100,
-    calls_per_day: Annotated[int, typer.Option("--calls-per-day", min=1, help="The portal's limit.")] = 250_000,
+    calls_per_ten_seconds: Annotated[
+        int, typer.Option("--calls-per-10s", min=1, max=MOST_CALLS_PER_TEN_SECONDS, help="The portal's limit.")
+    ] = 100,
+    calls_per_day: Annotated[int, typer.Option("--calls-per-day", min=1, max=MOST_CALLS_PER_DAY, help="The portal's limit.")] = 250_000,
     against: Annotated[str | None, typer.Option(help="Compare with the Simulation of this name in the cluster.")] = None,
     namespace: options.Namespace = None,
     context: options.Context = None,
@@ -66,6 +69,8 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
         printing.refuse_binary_on_a_terminal(output_file)
     else:
         _refuse(output_file is not None, "--output-file is for the picture of -o png; redirect what is text")
+    _refuse(times and output is PlanOutput.JSON, "--times prints one time a line: leave out -o json, or --times")
+    _refuse(against is None and (namespace, context, kubeconfig) != (None, None, None), "only --against asks a cluster: name a Simulation")
     manifest, limits = read_simulation(file), Limits(ten_seconds=calls_per_ten_seconds, day=calls_per_day)
     comparison = None if against is None else _compare(manifest.spec, limits, against, namespace, context, kubeconfig)
     shown = preview(manifest.spec, limits, now_ms=now_ms()) if comparison is None else comparison.shown

@@ -103,7 +103,7 @@ class Preview:
         return [
             f"HubSpot   {load.calls} calls; {ten_seconds} in the fullest ten seconds, {day} in the fullest day",
             "model     no calls, no tokens: the content comes from Faker",
-            f"workers   {self.workers_at_peak} at the peak, which the operator asks for {WORKER_LEAD_SECONDS} s ahead",
+            f"workers   {self.workers_at_peak} at the peak; the operator asks for them {WORKER_LEAD_SECONDS} s ahead, up to worker.maximum",
         ]
 
     def _verdict(self) -> list[str]:

@@ -18,6 +18,7 @@ from simulation_core.errors import PortalsError
 log = logging.getLogger(__name__)
 
 ANY_NAMESPACE = "*"
+MOST_CALLS_PER_TEN_SECONDS, MOST_CALLS_PER_DAY = 10_000, 100_000_000
 
 # HubSpot's published limits per app and ten seconds, and per account and day (usage guidelines, 2026-11).
 TIERS: Mapping[str, tuple[int, int]] = {
@@ -35,8 +36,8 @@ class Portal(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
     tier: Literal["free", "starter", "professional", "enterprise"] = "free"
-    calls_per_ten_seconds: Annotated[int, Field(ge=1, le=10_000)] = TIERS["free"][0]
-    calls_per_day: Annotated[int, Field(ge=1, le=100_000_000)] = TIERS["free"][1]
+    calls_per_ten_seconds: Annotated[int, Field(ge=1, le=MOST_CALLS_PER_TEN_SECONDS)] = TIERS["free"][0]
+    calls_per_day: Annotated[int, Field(ge=1, le=MOST_CALLS_PER_DAY)] = TIERS["free"][1]
     allowed_namespaces: tuple[str, ...]  # "*" must be said
     allow_production: bool = False
     max_records_per_simulation: Annotated[int, Field(ge=1)] | None = None

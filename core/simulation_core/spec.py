@@ -25,6 +25,7 @@ UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 MAX_RECORDS = 10_000_000
 MAX_DURATION_SECONDS = 316_224_000  # ten years
+LAST_MOMENT_MS = 4_102_444_799_999  # 2099-12-31T23:59:59.999Z: what the pattern of a date-time ends with
 MAX_SEED = 2**53 - 1  # what JSON carries exactly everywhere
 
 

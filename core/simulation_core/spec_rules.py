@@ -53,6 +53,11 @@ def _points_have_no_weight(spec: Spec) -> bool:
     return custom is not None and not any(point.weight for point in custom.points)
 
 
+TOO_MANY_RECORDS = Rule(
+    "spec.totalRecords",
+    _more_records_than_milliseconds,
+    "more records than milliseconds in the window: lower totalRecords, or lengthen the window",
+)
 ALWAYS = (
     Rule(
         "spec.endTime",
@@ -64,11 +69,7 @@ ALWAYS = (
         lambda spec: spec.start_time is not None and spec.end_time is not None and spec.end_time <= spec.start_time,
         "must be after startTime: move one of them",
     ),
-    Rule(
-        "spec.totalRecords",
-        _more_records_than_milliseconds,
-        "more records than milliseconds in the window: lower totalRecords, or lengthen the window",
-    ),
+    TOO_MANY_RECORDS,
     Rule(
         "spec.distribution.timeZone",
         lambda spec: spec.distribution.time_zone not in zones.names(),

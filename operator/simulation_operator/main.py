@@ -25,6 +25,7 @@ from simulation_core.queue.connection import NO_EVICTION, connect, eviction_poli
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
+from simulation_operator.advising import Adviser
 from simulation_operator.api import Api, ApiError
 from simulation_operator.autoscale.loop import Autoscaler
 from simulation_operator.events import Events
@@ -69,6 +70,7 @@ class Operator:
     resync: Resync
     lifecycle: Lifecycle
     planner: Planner
+    adviser: Adviser
     progress: ProgressLoop
     retention: RetentionLoop
     autoscaler: Autoscaler | None
@@ -99,6 +101,7 @@ class Operator:
             log.info("stopping")
             await _cancelled(tasks)
             await self.planner.stop()
+            await self.adviser.stop()
             await self.leadership.release()
             unwatch.set()
             await kopf_task
@@ -139,7 +142,9 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
     dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
     setbacks = Setbacks(roster)
-    planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, portals=portals, dispatch=dispatcher.tick)
+    one_large = asyncio.Lock()
+    planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, one_large=one_large, dispatch=dispatcher.tick)
+    adviser = Adviser(engine=engine, threads=threads, one_large=one_large)
     resync = Resync(
         api=api,
         engine=engine,
@@ -163,12 +168,15 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
         lifecycle=Lifecycle(
             queue=queue,
             observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads),
-            applier=Applier(engine=engine, threads=threads, api=api, planner=planner, roster=roster, queue=queue, settings=settings),
+            applier=Applier(
+                engine=engine, threads=threads, api=api, planner=planner, adviser=adviser, roster=roster, queue=queue, settings=settings
+            ),
             leadership=leadership,
             metrics=metrics,
             setbacks=setbacks,
         ),
         planner=planner,
+        adviser=adviser,
         progress=ProgressLoop(
             engine=engine,
             threads=threads,

@@ -14,10 +14,8 @@ from simulation_core.errors import LedgerBusyError, LedgerUnavailableError, Queu
 from simulation_core.ledger import demands, partitions, plans, runs, statistics
 from simulation_core.ledger.values import Run
 from simulation_core.plan import Plan, make_plan
-from simulation_core.plan.advice import demand_of
-from simulation_core.plan.feasibility import Demand, excess
-from simulation_core.plan.load import Load, load_of
-from simulation_core.portals import PortalsFile
+from simulation_core.plan.feasibility import Demand
+from simulation_core.plan.load import load_of
 from simulation_core.reasons import Reason
 from simulation_core.spec import Spec, parse_spec
 from simulation_operator.keys import KeyQueue
@@ -41,19 +39,18 @@ class Planner:
         threads: Threads,
         queue: KeyQueue[Key],
         setbacks: Setbacks,
-        portals: PortalsFile,
+        one_large: asyncio.Lock,
         dispatch: Callable[[], object],
     ) -> None:
         self._engine = engine
         self._threads = threads
         self._queue = queue
         self._setbacks = setbacks
-        self._portals = portals
         self._dispatch = dispatch  # one tick of the dispatcher, so that records due within seconds are offered at once
         self._one_dispatch = asyncio.Lock()
         self._dispatch_waits = False
         self._room = asyncio.Semaphore(threads.plans_at_once)
-        self._one_large = asyncio.Lock()
+        self._one_large = one_large
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
 
     def start(self, key: Key, run: Run) -> None:
@@ -72,14 +69,11 @@ class Planner:
     async def _plan(self, key: Key, run: Run) -> None:
         try:
             async with self._place(run), self._room:
-                too_large = await self._threads.plan(self._store, run)
+                await self._threads.plan(self._store, run)
             self._setbacks.clear(key)
             self._queue.forget(key)
             self._queue.add(key)
             await self._offer()
-            if too_large is not None:
-                async with self._place(run), self._room:
-                    await self._threads.plan(self._advise, run, too_large)
         except (LedgerUnavailableError, LedgerBusyError) as error:
             log.warning("planning %s waits: %s", key, error)
             self._queue.retry(key)
@@ -103,13 +97,12 @@ class Planner:
             self._dispatch_waits = False
             await self._threads.ledger(self._dispatch)
 
-    def _store(self, run: Run) -> Load | None:
-        """The load where it is more than the portal has, else None."""
+    def _store(self, run: Run) -> None:
         try:
             spec, plan = _plan_of(run)
         except SpecError as error:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
-            return None
+            return
         partitions.ensure(self._engine, run.id, batches=len(plan.batches))
         stored = plans.watermark(self._engine, run.id)
         while stored < len(plan.batches.offset_ms):
@@ -118,24 +111,14 @@ class Planner:
         load = load_of(spec, plan, seed=run.seed)
         demands.store(self._engine, run.id, Demand(load=load))
         plans.publish(self._engine, run.id, plan)
-        portal = self._portals.current.get(run.portal)
-        return load if portal is not None and excess(load, portal) > 1 else None
-
-    def _advise(self, run: Run, load: Load) -> None:
-        """What would do is found by planning several times more: nothing waits for it, least of all the run itself."""
-        portal = self._portals.current.get(run.portal)
-        if portal is not None:
-            start_ms, window_ms = _window(run)
-            demand = demand_of(parse_spec(run.spec), load, portal, start_ms=start_ms, window_ms=window_ms, seed=run.seed)
-            demands.store(self._engine, run.id, demand)
 
 
 def _plan_of(run: Run) -> tuple[Spec, Plan]:
-    spec, (start_ms, window_ms) = parse_spec(run.spec), _window(run)
+    spec, (start_ms, window_ms) = parse_spec(run.spec), window_of(run)
     return spec, make_plan(spec, start_ms=start_ms, window_ms=window_ms, seed=run.seed, version=run.plan_version)
 
 
-def _window(run: Run) -> tuple[int, int]:
+def window_of(run: Run) -> tuple[int, int]:
     """Start (Unix epoch) and length, in milliseconds."""
     if run.start_ms is None or run.end_ms is None:
         raise ValueError(f"run {run.id} has no window yet")

@@ -134,7 +134,8 @@ def _daily_spike(distribution: Distribution, start_ms: int, window_ms: int) -> C
         return sum(_between(0, x, centre, deviation) for centre in centres)
 
     total = spikes(np.array([window_ms]))[0]
-    if total < 1e-7:  # five deviations away or more: stated to count as none
+    reach = 5 * deviation
+    if not any(-reach < centre < window_ms + reach for centre in centres):  # stated to count as none
         return lambda x: np.asarray(x, dtype=float) / window_ms
     return lambda x: (1 - share) * spikes(np.asarray(x)) / total + share * np.asarray(x) / window_ms
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 import numpy as np
 
+from simulation_core import zones
 from simulation_core.clock import from_ms
 
 _UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000))
@@ -58,7 +58,7 @@ class Outline:
 
 
 def time_zone(name: str) -> tzinfo:
-    return UTC if name == "UTC" else ZoneInfo(name)  # UTC needs no time zone database
+    return zones.zone(name)  # the one that the plan was made with
 
 
 def duration(milliseconds: float) -> str:

@@ -38,7 +38,7 @@ FROM simulation_control c WHERE c.simulation_id = s.id AND {_OVER}
 """)
 
 # Guarantees: at most :limit rows a transaction, found from the last one deleted on, not from the beginning past all those already dead, and
-# deleted where they were found: a join of the two would let Postgres read the whole table. No ended run's row moves meanwhile.
+# deleted where they were found: a join of the two would let Postgres read the whole table.
 _DELETE = """
 WITH next AS MATERIALIZED (
     SELECT ctid AS place, {key} AS key FROM {table} WHERE simulation_id = :id AND {key} > :after {condition} ORDER BY {key} LIMIT :limit
@@ -85,12 +85,8 @@ def purge(
     if not _due(engine, retention_seconds, only=id):
         return False
     partitions.drop(engine, id, patience=patience)
-    for statement in _DELETES.values():
-        after: int | None = -1
-        while after is not None:
-            if not go_on():
-                return False
-            after = _delete_some(engine, statement, id, after=after, limit=limit)
+    if not all(_delete_all(engine, statement, id, limit=limit, go_on=go_on) for statement in _DELETES.values()):
+        return False
     with transaction(engine) as connection:
         return connection.execute(_MARK_PURGED, {"only": id, "retention_seconds": retention_seconds}).rowcount == 1
 
@@ -98,6 +94,20 @@ def purge(
 def _due(engine: Engine, retention_seconds: int, *, only: UUID | None) -> list[UUID]:
     with transaction(engine) as connection:
         return list(connection.scalars(_DUE, {"only": only, "retention_seconds": retention_seconds}))
+
+
+def _delete_all(engine: Engine, statement: str, id: UUID, *, limit: int, go_on: Callable[[], bool]) -> bool:  # noqa: A002
+    """Whether nothing is left. A pass that found something is followed by another: a late finish may have moved a row under its hands."""
+    after, found = -1, False
+    while go_on():
+        last = _delete_some(engine, statement, id, after=after, limit=limit)
+        if last is not None:
+            after, found = last, True
+        elif found:
+            after, found = -1, False
+        else:
+            return True
+    return False
 
 
 def _delete_some(engine: Engine, statement: str, id: UUID, *, after: int, limit: int) -> int | None:  # noqa: A002

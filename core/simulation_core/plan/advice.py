@@ -7,6 +7,7 @@ from bisect import bisect_left
 import numpy as np
 
 from simulation_core.clock import iso_ms
+from simulation_core.errors import SpecError
 from simulation_core.plan.batches import Batches, in_batches
 from simulation_core.plan.chunks import chunks
 from simulation_core.plan.feasibility import Advice, Demand, excess
@@ -14,7 +15,7 @@ from simulation_core.plan.load import Load, calls_reached, load_of, load_of_batc
 from simulation_core.plan.peaks import DAY_MS, TEN_SECONDS_MS
 from simulation_core.plan.plan import make_plan
 from simulation_core.portals import Portal
-from simulation_core.spec import MAX_DURATION_SECONDS, Spec
+from simulation_core.spec import LAST_MOMENT_MS, MAX_DURATION_SECONDS, Spec
 
 # What a person would write, up to a day.
 TOLERANCES_MS = tuple(step * 10**power for power in range(8) for step in (1, 2, 5) if step * 10**power <= DAY_MS)
@@ -63,15 +64,20 @@ def latest_ms(spec: Spec, batches: Batches, portal: Portal, *, seed: int) -> int
 def _longer_window(spec: Spec, portal: Portal, load: Load, *, start_ms: int, window_ms: int, seed: int) -> int | None:
     """Seconds: each try longer by what the last one lacked. Twice as long is half as full, but for batches the tolerance closes."""
 
-    def load_in(seconds: int) -> Load:
-        return load_of(spec, make_plan(spec, start_ms=start_ms, window_ms=seconds * 1000, seed=seed), seed=seed)
+    def lacking_in(seconds: int) -> float | None:
+        try:
+            plan = make_plan(spec, start_ms=start_ms, window_ms=seconds * 1000, seed=seed)
+        except SpecError:  # what was in working time may lie outside it in a longer window
+            return None
+        return excess(load_of(spec, plan, seed=seed), portal)
 
+    longest = MAX_DURATION_SECONDS if spec.end_time is None else (LAST_MOMENT_MS - start_ms) // 1000
     seconds, lacking = window_ms / 1000, excess(load, portal)
     for _ in range(_TRIES):
         seconds = _round(seconds * max(_LEAST_STEP, lacking))
-        if seconds > MAX_DURATION_SECONDS:
+        if seconds > longest:
             return None
-        lacking = excess(load_in(seconds), portal)
+        lacking = lacking_in(seconds) or lacking
         if lacking <= 1:
             return seconds
     return None

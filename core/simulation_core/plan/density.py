@@ -2,7 +2,8 @@
 
 A density is cut into cells at every place where its form changes and where working time begins or ends. So a cell lies in working time
 or outside it as a whole: restricting to working time drops cells, and what is left is normalised by its own mass. Nothing is ever clipped
-into the window. The quantile of p is found in two steps: the cell by the cumulated masses, the place within it by the cell's own inverse.
+into the window. The quantile of p is found in two steps: the cell by the cumulated masses, the place within it by the cell's own inverse
+(inversion and composition: L. Devroye, Non-Uniform Random Variate Generation, 1986, chapter II).
 
 Positions are milliseconds from the window's start, as float64 (exact to far below a millisecond for ten years). A density's unit is free.
 """

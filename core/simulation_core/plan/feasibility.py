@@ -84,9 +84,9 @@ def remedies(load: Load, portal: Portal, advice: Advice | None) -> list[str]:
     """Each alone would do, with the number that would."""
     found = []
     if advice is not None and advice.end_time is not None:
-        found.append(f"endTime: {advice.end_time} or later")
+        found.append(f"endTime: {advice.end_time}")
     elif advice is not None and advice.duration_seconds is not None:
-        found.append(f"durationSeconds: {advice.duration_seconds} or more")
+        found.append(f"durationSeconds: {advice.duration_seconds}")
     if advice is not None and advice.tolerance_milliseconds is not None:
         found.append(f"toleranceMilliseconds: {advice.tolerance_milliseconds}")
     return [*found, _larger_portal(load, portal)]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation_core.errors import PlanVersionError
+from simulation_core.errors import PlanVersionError, SpecError
 from simulation_core.plan.batches import Batches, in_batches
 from simulation_core.plan.contacts import total_contacts
 from simulation_core.plan.peaks import MINUTE_MS, most_within
 from simulation_core.plan.times import due_offsets
 from simulation_core.spec import Scenario, Spec
+from simulation_core.spec_rules import TOO_MANY_RECORDS
 
 PLAN_VERSION = 1
 """Raised whenever the same spec and seed would give another plan; a stored run keeps the version it was accepted with."""
@@ -38,11 +39,11 @@ class Plan:
 def make_plan(spec: Spec, *, start_ms: int, window_ms: int, seed: int, version: int = PLAN_VERSION) -> Plan:
     """The plan of `spec` for the `window_ms` milliseconds from `start_ms` (Unix epoch) on.
 
-    Memory: 8 bytes a record, at most 18 a batch, and a few MB. Raises SpecError where the density leaves no moment of the window,
-    PlanVersionError for a version this build can't compute, ValueError for a window without length.
+    Memory: 8 bytes a record, at most 18 a batch, and a few MB. Raises SpecError where the window has fewer milliseconds than records or
+    the density leaves no moment of it, PlanVersionError for a version this build can't compute.
     """
-    if window_ms <= 0:
-        raise ValueError(f"a window of {window_ms} ms holds no record")
+    if spec.total_records > window_ms:  # where the start is not in the spec, only the resolved window shows it
+        raise SpecError(TOO_MANY_RECORDS.field, TOO_MANY_RECORDS.message)
     if version not in _DUE_OFFSETS:
         known = ", ".join(map(str, _DUE_OFFSETS))
         raise PlanVersionError(f"plan version {version} is not known here (known: {known}): run the operator that accepted the Simulation")

@@ -9,6 +9,8 @@ from simulation_core.errors import SpecError
 from simulation_core.plan.density import Density, Floats
 from simulation_core.plan.shapes import inside
 
+_LEAST = 1e-290  # below it floats lose digits: a bell curve 36 deviations away
+
 
 class Quantiles:
     """Of a density, or of what of it lies in some intervals, normalised."""
@@ -34,7 +36,7 @@ class Quantiles:
         Raises SpecError where the density is zero in all of them.
         """
         cells = np.flatnonzero(inside(intervals, density.edges))
-        if not density.mass[cells].sum() > 0:
+        if not density.mass[cells].sum() > _LEAST:
             raise SpecError(
                 "spec.distribution.workingTime",
                 "the method has its records where no working time is: add days or hours, or choose parameters that reach into it",

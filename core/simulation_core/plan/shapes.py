@@ -64,10 +64,10 @@ def daily_spike(shape: DailySpike, window: Window, edges: Floats) -> Density:
     centres = daily_offsets(shape.hour, window, margin=days + 1).astype(np.float64)
     centres = centres[(centres > -reach) & (centres < window.length_ms + reach)]
     background = shape.background_percent / 100
+    if not _any_near(centres, _NEAR * deviation, window):
+        return even(edges) if background else Straight(edges, np.zeros(len(edges) - 1), np.zeros(len(edges) - 1))
     edges = _with(_with(edges, np.linspace(0.0, window.length_ms, _CELLS_A_WINDOW)), _spike_edges(centres, deviation))
     spikes, at_edges, slopes = _spikes(centres, deviation, edges, neighbours=days)
-    if spikes.sum() < _NO_SPIKE:
-        return even(edges) if background else Straight(edges, 0 * spikes, 0 * spikes)
     weight = (1 - background) / spikes.sum()
     ground = background / window.length_ms
     return Smooth(edges, weight * spikes + ground * np.diff(edges), weight * at_edges + ground, weight * slopes)
@@ -107,9 +107,13 @@ def inside(intervals: NDArray[np.int64], edges: Floats) -> NDArray[np.bool_]:
 _MINUTE_MS = 60_000
 _SHORTEST_DAY_MS = 22 * 3_600_000  # apart from one hour to the same of the next day, with room to spare
 _REACH = 8  # standard deviations
-_NO_SPIKE = 1e-7  # less of all spikes than this is none: what is left out beyond their reach would count
+_NEAR = 5  # standard deviations; a spike further from the window than this would only pile records up at its edge
 _CELLS_A_DEVIATION = 16  # the quintic's error is then 1e-11 of a spike, and below 1e-6 of what there is eight deviations away
 _CELLS_A_WINDOW = 65  # at least: a short window may see a small part of one spike
+
+
+def _any_near(centres: Floats, distance: float, window: Window) -> bool:
+    return bool(((centres > -distance) & (centres < window.length_ms + distance)).any())
 
 
 def _spike_edges(centres: Floats, deviation: float) -> Floats:

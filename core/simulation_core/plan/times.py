@@ -42,11 +42,15 @@ def due_offsets(distribution: Distribution, *, records: int, start_ms: int, wind
 
 
 def linear(records: int, window_ms: int) -> Offsets:
-    """Density 1: (i + ½)/n of the window, rounded half up, in integers and so exact (2 · 10⁷ · 3.2 · 10¹¹ fits in 63 bits)."""
+    """Density 1: (i + ½)/n of the window, rounded half up, in integers and so exact.
+
+    (2i + 1) · window / 2n, with the window split by 2n: in one product it would not fit in 63 bits for ten million records over decades.
+    """
+    slots, rest = divmod(window_ms, 2 * records)
 
     def due(number: Numbers) -> Offsets:
         odd = 2 * number + 1
-        offsets: Offsets = (odd * window_ms + records) // (2 * records)
+        offsets: Offsets = odd * slots + (odd * rest + records) // (2 * records)
         return offsets
 
     return _chunk_by_chunk(records, due)

@@ -12,10 +12,12 @@ from simulation_core.ledger import accept as acceptance
 from simulation_core.ledger import changes, control
 from simulation_core.plan import PLAN_VERSION
 from simulation_core.reasons import Reason
+from simulation_operator.advising import Adviser
 from simulation_operator.api import Api
 from simulation_operator.keys import KeyQueue
 from simulation_operator.lifecycle.decide import (
     Accept,
+    Advise,
     Cancel,
     Decision,
     Delete,
@@ -49,6 +51,7 @@ class Applier:
     threads: Threads
     api: Api
     planner: Planner
+    adviser: Adviser
     roster: Roster
     queue: KeyQueue[Key]
     settings: OperatorSettings
@@ -70,6 +73,9 @@ class Applier:
             case Plan(run):
                 self._settled(seen)
                 self.planner.start(key, run)
+            case Advise(run, load, portal):
+                self._settled(seen)
+                self.adviser.start(key, run, load, portal)
             case ResolveStart():
                 await self.threads.ledger(acceptance.resolve_start, self.engine, key.uid, self.settings.lead_milliseconds)
                 self.queue.add(key)

@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.ledger.values import Run, RunState
+from simulation_core.plan.feasibility import excess
+from simulation_core.plan.load import Load
+from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_core.spec import CHANGEABLE_FIELDS, Spec
 from simulation_operator.lifecycle.observe import Observation
@@ -59,6 +62,15 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Advise:
+    """Find what would make the plan fit its portal."""
+
+    run: Run
+    load: Load
+    portal: Portal
+
+
+@dataclass(frozen=True)
 class ResolveStart:
     """Its first resume: the window begins now, plus the lead."""
 
@@ -90,7 +102,7 @@ class UpdateChangeable:
     spec: Mapping[str, Any]
 
 
-Action = Nothing | Wait | Refuse | Look | Accept | Plan | ResolveStart | Suspend | Resume | Cancel | Delete | UpdateChangeable
+Action = Nothing | Wait | Refuse | Look | Accept | Plan | Advise | ResolveStart | Suspend | Resume | Cancel | Delete | UpdateChangeable
 
 
 @dataclass(frozen=True)
@@ -272,6 +284,16 @@ def plan_what_has_a_start(accepted: _Accepted) -> Decision | None:
     return Decision(Plan(accepted.run), Reason.PLANNING, "its due times are not all stored yet")
 
 
+def advise_what_exceeds_its_portal(accepted: _Accepted) -> Decision | None:
+    """Also again, when the administrator changed the portal's limits."""
+    demand, portal = accepted.seen.demand, accepted.seen.portals.get(accepted.run.portal)
+    if demand is None or portal is None or excess(demand.load, portal) <= 1:
+        return None
+    if demand.advice is not None and demand.advice.is_for(portal):
+        return None
+    return Decision(Advise(accepted.run, demand.load, portal), Reason.EXCEEDS_LIMITS, "what would make it fit its portal is not known yet")
+
+
 def nothing_is_left(accepted: _Accepted) -> Decision:
     return Decision(Nothing(), Reason.RUNNING, f"as it should be: {accepted.run.status}")
 
@@ -292,6 +314,7 @@ _AFTER_ACCEPTANCE: tuple[Callable[[_Accepted], Decision | None], ...] = (
     store_what_was_changed,  # before a resume, which asks missedRecords
     resume_when_asked,
     plan_what_has_a_start,
+    advise_what_exceeds_its_portal,
     nothing_is_left,
 )
 

@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, SpecError
-from simulation_core.ledger import plans, runs
+from simulation_core.ledger import demands, plans, runs
 from simulation_core.ledger.values import Run
+from simulation_core.plan.feasibility import Demand
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.spec import Spec, parse_spec
 from simulation_operator.resource import Key, Simulation
@@ -28,6 +29,7 @@ class Observation:
     now_ms: int  # by this machine's clock, which may differ a little from Postgres's
     run: Run | None = None  # its row in the ledger
     planned: bool = False  # every batch is stored and published
+    demand: Demand | None = None  # what the plan asks of its portal, once it is planned and until the run ends
     ledger_problem: str | None = None  # set: the ledger could not be read, `run` and `planned` say nothing
 
 
@@ -43,7 +45,7 @@ class Observer:
     async def observe(self, key: Key) -> Observation:
         entry = self.roster.get(key.uid)
         simulation = entry.simulation if entry else None
-        run, planned, problem = await self._ask_ledger(key.uid)
+        run, planned, demand, problem = await self._ask_ledger(key.uid)
         return Observation(
             key=key,
             simulation=simulation,
@@ -53,16 +55,19 @@ class Observer:
             now_ms=now_ms(),
             run=run,
             planned=planned,
+            demand=demand,
             ledger_problem=problem,
         )
 
-    async def _ask_ledger(self, uid: UUID) -> tuple[Run | None, bool, str | None]:
+    async def _ask_ledger(self, uid: UUID) -> tuple[Run | None, bool, Demand | None, str | None]:
         try:
             run = await self.threads.ledger(runs.get, self.engine, uid)
             planned = run is not None and await self.threads.ledger(plans.is_published, self.engine, uid)
+            lives = run is not None and planned and not run.status.terminal
+            demand = await self.threads.ledger(demands.of, self.engine, uid) if lives else None
         except LedgerUnavailableError as error:
-            return None, False, str(error)
-        return run, planned, None
+            return None, False, None, str(error)
+        return run, planned, demand, None
 
 
 def _parse(simulation: Simulation) -> Spec | SpecError:

@@ -51,7 +51,7 @@ def test_text_draws_the_plan_between_what_it_is_and_whether_it_fits(manifest: Pa
     assert lines[14:18] == [
         "HubSpot   6 calls; 6 of 100 (6 %) in the fullest ten seconds, 6 of 250000 (1 %) in the fullest day",
         "model     no calls, no tokens: the content comes from Faker",
-        "workers   1 at the peak, which the operator asks for 15 s ahead",
+        "workers   1 at the peak; the operator asks for them 15 s ahead, up to worker.maximum",
         "feasible",
     ]
 
@@ -69,7 +69,7 @@ def test_what_is_not_feasible_says_by_how_much_and_what_would_do(manifest: Path)
     said = lines[lines.index("Each of these alone would do:") - 1 :]
     assert said[0].startswith("NOT feasible: The fullest ten seconds need 90 calls, and portal 'default' has 30: records will be up to ")
     would_do = json.loads(CliRunner().invoke(main.app, [*asked, "-o", "json"]).output)["wouldDo"]
-    assert said[2] == f"  durationSeconds: {would_do['durationSeconds']} or more"
+    assert said[2] == f"  durationSeconds: {would_do['durationSeconds']}"
     assert said[3] == "  a portal with 90 calls in ten seconds (tier free)"
     manifest.write_text(manifest.read_text().replace("durationSeconds: 4", f"durationSeconds: {would_do['durationSeconds']}"))
     assert "feasible" in CliRunner().invoke(main.app, asked).output.splitlines()
@@ -90,6 +90,22 @@ def test_a_refusal_is_one_line_and_exit_code_one(manifest: Path, right: str, wro
     code, error = ended_with("plan", "-f", manifest)
     assert (code, error.count("\n")) == (1, 1)
     assert said in error
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--calls-per-day", "1000000000"], "--calls-per-day"),
+        (["--calls-per-10s", "100000"], "--calls-per-10s"),
+        (["--times", "-o", "json"], "--times prints one time a line"),
+        (["--namespace", "team"], "only --against asks a cluster"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_a_line(manifest: Path, asked: list[str], said: str, ended_with: Ended) -> None:
+    code, error = ended_with("plan", "-f", manifest, *asked)
+    assert code == 2
+    assert said in error
+    assert "Traceback" not in error
 
 
 def test_a_missing_file_is_named(tmp_path: Path, ended_with: Ended) -> None:

@@ -12,11 +12,14 @@ import pytest
 from simulation_core.clock import to_ms
 from simulation_core.errors import SpecError
 from simulation_core.ledger.values import Run, RunState, Status
+from simulation_core.plan.feasibility import Advice, Demand
+from simulation_core.plan.load import Load
 from simulation_core.portals import Portal, Portals
 from simulation_core.reasons import Reason
 from simulation_core.spec import parse_spec
 from simulation_operator.lifecycle.decide import (
     Accept,
+    Advise,
     Cancel,
     Delete,
     Look,
@@ -178,6 +181,24 @@ def test_a_portal_that_vanishes_later_does_not_undo_the_acceptance() -> None:
 
 def test_a_run_without_a_plan_is_planned() -> None:
     assert decide(seen(planned=False)).action == Plan(RUN)
+
+
+LOAD = Load(calls=900, calls_per_ten_seconds=150, calls_per_day=900, batches_per_lead=75)
+FITS_100 = Advice(
+    portal_calls_per_ten_seconds=100, portal_calls_per_day=250_000, late_milliseconds=5_000, duration_seconds=90, end_time=None,
+    tolerance_milliseconds=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("advice", "limit", "is_asked"),
+    [(None, 100, True), (FITS_100, 100, False), (FITS_100, 110, True), (None, 150, False)],
+    ids=["none yet", "known", "for other limits", "it fits"],
+)
+def test_advice_is_asked_for_where_a_plan_exceeds_the_limits_the_portal_has_now(advice: Advice | None, limit: int, is_asked: bool) -> None:
+    portals = portal(calls_per_ten_seconds=limit)
+    action = decide(seen(demand=Demand(load=LOAD, advice=advice), portals=portals)).action
+    assert action == (Advise(RUN, LOAD, portals["default"]) if is_asked else Nothing())
 
 
 def test_a_suspended_run_is_planned_too_once_it_has_a_start() -> None:

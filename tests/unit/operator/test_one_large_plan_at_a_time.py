@@ -36,7 +36,7 @@ async def test_large_plans_take_turns_and_small_ones_pass(monkeypatch: pytest.Mo
         large_now.pop()
 
     planner = Planner(
-        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), portals=Mock(), dispatch=lambda: None
+        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), one_large=asyncio.Lock(), dispatch=lambda: None
     )
     monkeypatch.setattr(planner, "_store", store)
     for records in (LARGE_RECORDS, 10 * LARGE_RECORDS, LARGE_RECORDS, 5):

@@ -28,7 +28,9 @@ def threads() -> Any:
 
 
 def planner_with(threads: Threads, dispatch: Any, monkeypatch: pytest.MonkeyPatch) -> Planner:
-    planner = Planner(engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), portals=Mock(), dispatch=dispatch)
+    planner = Planner(
+        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(Roster()), one_large=asyncio.Lock(), dispatch=dispatch
+    )
     monkeypatch.setattr(planner, "_store", lambda run: None)
     return planner
 

@@ -42,7 +42,9 @@ class Delays(KeyQueue[Key]):
 
 async def plan_again_and_again(monkeypatch: Any, store: Mock, times: int) -> list[float]:
     run, queue, threads = SimpleNamespace(id=KEY.uid, total_records=1), Delays(), Threads()
-    planner = Planner(engine=Mock(), threads=threads, queue=queue, setbacks=Setbacks(Roster()), portals=Mock(), dispatch=lambda: None)
+    planner = Planner(
+        engine=Mock(), threads=threads, queue=queue, setbacks=Setbacks(Roster()), one_large=asyncio.Lock(), dispatch=lambda: None
+    )
     monkeypatch.setattr(planner, "_store", store)
     monkeypatch.setattr(reconcile, "decide", lambda _: Decision(Plan(run), Reason.PLANNING, ""))
 

@@ -84,7 +84,7 @@ async def test_an_outage_is_not_an_internal_error(roster: Roster, monkeypatch: A
 async def test_failing_plans_are_shown_and_a_stored_one_clears_it(roster: Roster, monkeypatch: Any) -> None:
     threads = Threads()
     planner = Planner(
-        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(roster), portals=Mock(), dispatch=lambda: None
+        engine=Mock(), threads=threads, queue=KeyQueue[Key](), setbacks=Setbacks(roster), one_large=asyncio.Lock(), dispatch=lambda: None
     )
     run: Any = SimpleNamespace(id=KEY.uid, total_records=1)
 

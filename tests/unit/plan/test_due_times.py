@@ -116,6 +116,15 @@ def test_linear_is_exact_in_integers() -> None:
     assert linear(10_000_000, 316_224_000_000)[-1] == 316_224_000_000 - 15_811
 
 
+def test_linear_stays_exact_where_records_times_window_exceed_63_bits() -> None:
+    records, window_ms = 10_000_000, 73 * 365 * 86_400_000
+    offsets = linear(records, window_ms)
+    assert [int(offsets[i]) for i in (0, 1, records // 2, records - 1)] == [
+        ((2 * i + 1) * window_ms + records) // (2 * records) for i in (0, 1, records // 2, records - 1)
+    ]
+    assert (np.diff(offsets) >= 0).all()
+
+
 def test_a_centred_bell_curve_is_its_own_mirror_image() -> None:
     offsets = bell_curve(BellCurve(), 10_001, 7_200_000)
     assert offsets[5_000] == 3_600_000
@@ -154,6 +163,12 @@ def test_the_peak_and_the_timeline_are_those_of_the_times() -> None:
     assert plan.histogram == (30,) * 40
     assert plan.peak_per_minute == 120
     assert plan.objects == {"companies": 1200, "contacts": 1200, "deals": 0}
+
+
+def test_more_records_than_milliseconds_are_refused_by_the_window_that_was_resolved() -> None:
+    spec = parse_spec({"scenario": "B2B", "totalRecords": 1_001, "endTime": "2027-03-24T00:00:01Z"})  # from when on, acceptance decides
+    with pytest.raises(SpecError, match=r"spec\.totalRecords: more records than milliseconds"):
+        make_plan(spec, start_ms=START_MS, window_ms=1_000, seed=1)
 
 
 def test_a_plan_of_an_unknown_version_is_refused() -> None:

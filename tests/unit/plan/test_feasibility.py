@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulation_core.clock import to_ms
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of, latest_ms
 from simulation_core.plan.contacts import contacts_of
@@ -130,7 +132,7 @@ def test_each_number_that_is_advised_would_do_and_much_less_would_not(changes: d
     assert demand(a_spec(**{**changes, "toleranceMilliseconds": advice.tolerance_milliseconds}), of).advice is None
     message = feasible(advised, of).message
     assert f"toleranceMilliseconds: {advice.tolerance_milliseconds}" in message
-    assert f"durationSeconds: {advice.duration_seconds} or more" in message
+    assert f"durationSeconds: {advice.duration_seconds}" in message
 
 
 def test_a_spec_that_says_when_it_ends_is_told_when_it_should() -> None:
@@ -140,7 +142,30 @@ def test_a_spec_that_says_when_it_ends_is_told_when_it_should() -> None:
     assert advised.advice is not None
     assert advised.advice.end_time is not None
     assert advised.advice.end_time > spec.end_time.isoformat()
-    assert f"endTime: {advised.advice.end_time} or later" in feasible(advised, portal(ten_seconds=100)).message
+    assert f"endTime: {advised.advice.end_time}" in feasible(advised, portal(ten_seconds=100)).message
+
+
+def test_a_longer_window_that_leaves_working_time_is_no_advice_and_no_refusal() -> None:
+    """One burst at noon on Friday: in a window twice as long it would lie in the evening."""
+    distribution = {"method": "Bursts", "bursts": {"count": 1, "backgroundPercent": 0}, "workingTime": {}}
+    spec = a_spec(totalRecords=20_000, durationSeconds=32_400, toleranceMilliseconds=0, distribution=distribution)
+    friday_ms = START_MS + 2 * 86_400_000 + 8 * 3_600_000
+    load = load_of(spec, make_plan(spec, start_ms=friday_ms, window_ms=32_400_000, seed=7), seed=7)
+    advice = demand_of(spec, load, portal(ten_seconds=100), start_ms=friday_ms, window_ms=32_400_000, seed=7).advice
+    assert advice is not None
+    assert advice.tolerance_milliseconds is not None
+    if advice.duration_seconds is not None:
+        longer = make_plan(spec, start_ms=friday_ms, window_ms=advice.duration_seconds * 1000, seed=7)
+        assert excess(load_of(spec, longer, seed=7), portal(ten_seconds=100)) <= 1
+
+
+def test_an_end_that_could_not_be_written_is_not_advised() -> None:
+    spec = parse_spec({"scenario": "B2B", "totalRecords": 90_000, "endTime": "2099-12-31T23:59:00Z", "toleranceMilliseconds": 0})
+    start_ms = to_ms(datetime(2099, 12, 31, 23, tzinfo=UTC))
+    load = load_of(spec, make_plan(spec, start_ms=start_ms, window_ms=3_540_000, seed=7), seed=7)
+    advice = demand_of(spec, load, portal(ten_seconds=100), start_ms=start_ms, window_ms=3_540_000, seed=7).advice
+    assert advice is not None
+    assert (advice.end_time, advice.duration_seconds) == (None, None)
 
 
 def test_a_tolerance_that_could_never_do_is_not_advised() -> None:

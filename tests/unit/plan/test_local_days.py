@@ -104,12 +104,15 @@ def test_neighbouring_days_without_a_night_between_are_one_stretch_cut_to_the_wi
 NIGHT = {"startHour": 3, "endHour": 4}
 EARLY = {"points": [{"percent": 0, "weight": 1}, {"percent": 1, "weight": 1}]}
 STEP_TO_NOTHING = {"points": [{"percent": 7, "weight": 0}, {"percent": 7, "weight": 9}]}
+PEAK_AT_ONCE = {"peakPercent": 0, "spreadPercent": 1}  # 37.5 deviations from 13:00: floats have no digits left there
 LATE_SPIKE = {"hour": 22, "widthMinutes": 5, "backgroundPercent": 0}
 NO_DENSITY = [
     ({"method": "BusinessHours", "workingTime": {"days": ["Monday"]}}, "workingTime", "no working time lies between"),
     ({"method": "Linear", "workingTime": NIGHT}, "workingTime", "no working time lies between"),
     ({"method": "Custom", "custom": EARLY, "workingTime": {"startHour": 12}}, "workingTime", "where no working time is"),
     ({"method": "Custom", "custom": STEP_TO_NOTHING}, "custom.points", "zero everywhere"),
+    ({"method": "BellCurve", "bellCurve": PEAK_AT_ONCE, "workingTime": {"startHour": 13}}, "workingTime", "where no working time is"),
+    ({"method": "BellCurve", "bellCurve": PEAK_AT_ONCE, "workingTime": {"startHour": 13}}, "workingTime", "where no working time is"),
     ({"method": "DailySpike", "dailySpike": LATE_SPIKE}, "dailySpike", "no spike"),
     (
         {"method": "WeekendSurge", "weekendSurge": {"factorPercent": 0}, "timeZone": "Pacific/Kiritimati"},
@@ -126,6 +129,14 @@ def test_a_density_without_a_moment_in_the_window_names_the_field(distribution: 
     with pytest.raises(SpecError, match=said) as refused:
         due_offsets(spec.distribution, records=5, start_ms=friday.start_ms, window_ms=8 * HOUR_MS, seed=1)
     assert refused.value.field == f"spec.distribution.{field}"
+
+
+@pytest.mark.parametrize(("hour_ms", "width_minutes", "window_ms"), [(0, 120, 1), (0, 1440, 8), (4 * HOUR_MS, 60, 10_000)])
+def test_a_short_window_near_a_spike_has_its_density(hour_ms: int, width_minutes: int, window_ms: int) -> None:
+    spike = Distribution(method=Method.DAILY_SPIKE, daily_spike=DailySpike(width_minutes=width_minutes, background_percent=0))
+    nine = window("2027-03-24T09:00+00:00", 1).start_ms
+    offsets = due_offsets(spike, records=window_ms, start_ms=nine + hour_ms, window_ms=window_ms, seed=1)
+    assert 0 <= offsets[0] <= offsets[-1] <= window_ms
 
 
 @pytest.mark.parametrize("name", ["Europe", "Europe/Nowhere", "/etc/passwd", "posixrules", "", "europe/berlin"])
