@@ -112,7 +112,6 @@ NO_DENSITY = [
     ({"method": "Custom", "custom": EARLY, "workingTime": {"startHour": 12}}, "workingTime", "where no working time is"),
     ({"method": "Custom", "custom": STEP_TO_NOTHING}, "custom.points", "zero everywhere"),
     ({"method": "BellCurve", "bellCurve": PEAK_AT_ONCE, "workingTime": {"startHour": 13}}, "workingTime", "where no working time is"),
-    ({"method": "BellCurve", "bellCurve": PEAK_AT_ONCE, "workingTime": {"startHour": 13}}, "workingTime", "where no working time is"),
     ({"method": "DailySpike", "dailySpike": LATE_SPIKE}, "dailySpike", "no spike"),
     (
         {"method": "WeekendSurge", "weekendSurge": {"factorPercent": 0}, "timeZone": "Pacific/Kiritimati"},
