@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -17,6 +17,7 @@ import yaml
 from simulation_cli.exits import ForbiddenError, NoSuchSimulationError, NotInstalledError, UnreachableError
 
 GROUP, VERSION, PLURAL = "simulation-operator.dev", "v1alpha1", "simulations"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 config: Any = kubernetes.config  # published without types
 
 TIMEOUT_SECONDS = 10.0
@@ -42,6 +43,7 @@ class ClusterSimulation:
     uid: UUID
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
+    applied: Mapping[str, Any] = field(default_factory=dict)  # the spec as `kubectl apply` last had it; empty: it was never applied
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -64,7 +66,17 @@ def _simulation(body: Mapping[str, Any]) -> ClusterSimulation:
         uid=UUID(metadata["uid"]),
         spec=body.get("spec") or {},
         status=body.get("status") or {},
+        applied=_last_applied(metadata),
     )
+
+
+def _last_applied(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What kubectl remembers in the object, to know which fields a file no longer sets."""
+    try:
+        spec = json.loads((metadata.get("annotations") or {}).get(LAST_APPLIED, "{}")).get("spec")
+    except (ValueError, AttributeError):  # anybody may write annotations
+        return {}
+    return spec if isinstance(spec, dict) else {}
 
 
 @contextmanager

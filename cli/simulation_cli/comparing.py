@@ -42,12 +42,13 @@ class Difference:
 def compare(spec: Spec, limits: Limits, simulation: ClusterSimulation, *, now_ms: int) -> Comparison:
     """The file is planned as the cluster would have: from the run's start unless it names one, and with the seed of the run's uid."""
     start = simulation.status.get("startTime")
-    shown = preview(spec, limits, now_ms=now_ms if start is None else _ms(start), seed=spec.seed_for(simulation.uid))
+    shown = preview(spec, limits, now_ms=now_ms if start is None else _ms(start), clock_ms=0, seed=spec.seed_for(simulation.uid))
     try:
         theirs = parse_spec(simulation.spec)
     except SpecError as error:
         raise CommandError(f"Simulation {simulation} in the cluster can't be read by this version: {error}") from None
-    return Comparison(shown, simulation, tuple(_differences("spec", _dumped(spec), _dumped(theirs))))
+    said = {*_paths("spec", spec.model_dump(mode="json", by_alias=True, exclude_unset=True)), *_paths("spec", simulation.applied)}
+    return Comparison(shown, simulation, tuple(_differences("spec", _dumped(spec), _dumped(theirs))), frozenset(said))
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Comparison:
     shown: Preview  # the file
     simulation: ClusterSimulation
     differences: tuple[Difference, ...]
+    said: frozenset[str]  # fields that the file sets, or that were set when the Simulation was last applied: apply touches no others
 
     @cached_property
     def planned(self) -> Timeline | None:
@@ -80,9 +82,13 @@ class Comparison:
                 f"Applying the file would be refused: frozen in a Simulation that exists: {', '.join(frozen)}. "
                 "Create it under another name, or delete the Simulation first."
             )
-        if self.differences:
-            fields = ", ".join(difference.field for difference in self.differences)
-            return f"Applying the file changes {fields}, and leaves the plan as it is."
+        changed = [difference.field for difference in self.differences if difference.field in self.said]
+        left = [difference.field for difference in self.differences if difference.field not in self.said]
+        leaves = f" The file doesn't set {', '.join(left)}: applying it leaves that as it is in the cluster." if left else ""
+        if changed:
+            return f"Applying the file changes {', '.join(changed)}, and leaves the plan as it is.{leaves}"
+        if left:
+            return f"Applying the file changes nothing.{leaves}"
         return "The file asks for what the Simulation asks for: applying it changes nothing."
 
     def as_json(self) -> dict[str, Any]:
@@ -169,6 +175,14 @@ def _differences(path: str, ours: Any, theirs: Any) -> Iterator[Difference]:
             yield from _differences(f"{path}.{name}", ours.get(name), theirs.get(name))
     elif ours != theirs:
         yield Difference(path, ours, theirs)
+
+
+def _paths(path: str, value: Any) -> Iterator[str]:
+    """Of every part that holds something, however deep."""
+    yield path
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _paths(f"{path}.{name}", part)
 
 
 def _shown(value: Any) -> str:

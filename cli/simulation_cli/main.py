@@ -14,7 +14,7 @@ import typer
 from simulation_cli import options, printing
 from simulation_cli.exits import CalledWronglyError, described, exit_code_of
 from simulation_cli.manifests import read_simulation
-from simulation_cli.planning import Limits, preview
+from simulation_cli.planning import Limits, Tier, limits_of, preview
 from simulation_core.clock import now_ms
 from simulation_core.errors import SimulationError
 from simulation_core.portals import MOST_CALLS_PER_DAY, MOST_CALLS_PER_TEN_SECONDS
@@ -51,10 +51,14 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     output: Annotated[PlanOutput, typer.Option("--output", "-o", help="How to show it; png draws a picture.")] = PlanOutput.TEXT,
     output_file: options.PictureFile = None,
     times: Annotated[bool, typer.Option("--times", help="Print every record's due time instead, one a line, in order.")] = False,
+    tier: Annotated[Tier, typer.Option("--tier", help="HubSpot's limits of this tier.")] = Tier.FREE,
     calls_per_ten_seconds: Annotated[
-        int, typer.Option("--calls-per-10s", min=1, max=MOST_CALLS_PER_TEN_SECONDS, help="The portal's limit.")
-    ] = 100,
-    calls_per_day: Annotated[int, typer.Option("--calls-per-day", min=1, max=MOST_CALLS_PER_DAY, help="The portal's limit.")] = 250_000,
+        int | None,
+        typer.Option("--calls-per-10s", min=1, max=MOST_CALLS_PER_TEN_SECONDS, help="If not the tier's.", show_default=False),
+    ] = None,
+    calls_per_day: Annotated[
+        int | None, typer.Option("--calls-per-day", min=1, max=MOST_CALLS_PER_DAY, help="If not the tier's.", show_default=False)
+    ] = None,
     against: Annotated[str | None, typer.Option(help="Compare with the Simulation of this name in the cluster.")] = None,
     namespace: options.Namespace = None,
     context: options.Context = None,
@@ -71,9 +75,9 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
         _refuse(output_file is not None, "--output-file is for the picture of -o png; redirect what is text")
     _refuse(times and output is PlanOutput.JSON, "--times prints one time a line: leave out -o json, or --times")
     _refuse(against is None and (namespace, context, kubeconfig) != (None, None, None), "only --against asks a cluster: name a Simulation")
-    manifest, limits = read_simulation(file), Limits(ten_seconds=calls_per_ten_seconds, day=calls_per_day)
+    manifest, limits = read_simulation(file), limits_of(tier, calls_per_ten_seconds, calls_per_day)
     comparison = None if against is None else _compare(manifest.spec, limits, against, namespace, context, kubeconfig)
-    shown = preview(manifest.spec, limits, now_ms=now_ms()) if comparison is None else comparison.shown
+    shown = preview(manifest.spec, limits, now_ms=(now := now_ms()), clock_ms=now) if comparison is None else comparison.shown
     if times:
         printing.print_times(shown)
     elif output is PlanOutput.PNG:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from simulation_cli.drawing import Timeline
+from simulation_cli.drawing.bins import timeline_of
 from simulation_cli.drawing.terminal import histogram
 from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of
-from simulation_core.plan.feasibility import Demand, Feasibility, feasible, percent_of, remedies
+from simulation_core.plan.feasibility import Demand, Feasibility, feasible, percent_of, percent_words, remedies
 from simulation_core.plan.load import WORKER_LEAD_SECONDS, load_of, workers_for
-from simulation_core.portals import ANY_NAMESPACE, Portal
-from simulation_core.spec import Spec
+from simulation_core.plan.times import working_share
+from simulation_core.portals import ANY_NAMESPACE, TIERS, Portal
+from simulation_core.spec import Method, MissedRecords, Spec
+
+_MARGIN = 10  # of a picture in text: scale and axis
+_MOSTLY = 0.995
+_MISSED = {
+    MissedRecords.CATCH_UP: "would be delivered at once",
+    MissedRecords.SKIP: "would be skipped",
+    MissedRecords.SHIFT: "would move the whole plan, so that the first of them is due then",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,21 @@ class Limits:
     day: int
 
 
+class Tier(StrEnum):
+    """Those of TIERS, for the command line."""
+
+    FREE = "free"
+    STARTER = "starter"
+    PROFESSIONAL = "professional"
+    ENTERPRISE = "enterprise"
+
+
+def limits_of(tier: Tier, ten_seconds: int | None, day: int | None) -> Limits:
+    """The tier's, unless others are given."""
+    of_tier = TIERS[tier]
+    return Limits(ten_seconds=of_tier[0] if ten_seconds is None else ten_seconds, day=of_tier[1] if day is None else day)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preview:
     spec: Spec
@@ -33,10 +61,24 @@ class Preview:
     end_ms: int
     portal: Portal
     demand: Demand
+    now_ms: int
 
     @property
     def feasibility(self) -> Feasibility:
-        return feasible(self.demand, self.portal)
+        return feasible(self.demand, self.portal, called="the portal")
+
+    @property
+    def notes(self) -> list[str]:
+        """What else a person should know before applying the file."""
+        found = []
+        if self.end_ms <= self.now_ms:
+            found.append("the window is over: applied now, the Simulation would fail with reason WindowPassed")
+        elif missed := int(np.searchsorted(self.plan.offsets_ms, self.now_ms - self.start_ms, side="left")):
+            found.append(f"{missed} records were due before now: applied now, they {_MISSED[self.spec.missed_records]} (missedRecords)")
+        kept = working_share(self.spec.distribution, start_ms=self.start_ms, window_ms=self.end_ms - self.start_ms)
+        if self.spec.distribution.method is not Method.BUSINESS_HOURS and kept < _MOSTLY:
+            found.append(f"only {kept:.0%} of the method's shape lies in working time; all records fall into that part")
+        return found
 
     @property
     def workers_at_peak(self) -> int:
@@ -64,6 +106,7 @@ class Preview:
             "feasible": verdict.holds,
             "reason": verdict.reason.value,
             "message": verdict.message,
+            "notes": self.notes,
             "lateMilliseconds": 0 if advice is None else advice.late_milliseconds,
             "wouldDo": None
             if advice is None
@@ -82,7 +125,13 @@ class Preview:
 
     def as_lines(self, *, columns: int) -> list[str]:
         """Section by section: what, when, what it takes, and whether the portal has it."""
-        return [*self._headline(), *histogram(self.timeline, columns=columns), *self._needs(), *self._verdict()]
+        picture = self.drawn(at_most=max(24, min(96, (columns - _MARGIN) // 2)))
+        return [*self._headline(), *histogram(picture, columns=columns), *self._needs(), *self._verdict(), *self._notes()]
+
+    def drawn(self, *, at_most: int) -> Timeline:
+        """For a picture: parts that begin on the local clock."""
+        zone = self.spec.distribution.time_zone
+        return timeline_of(self.plan.offsets_ms, start_ms=self.start_ms, end_ms=self.end_ms, zone=zone, at_most=at_most)
 
     def _headline(self) -> list[str]:
         objects = ", ".join(f"{count} {kind}" for kind, count in self.plan.objects.items() if count)
@@ -94,7 +143,7 @@ class Preview:
     def _needs(self) -> list[str]:
         load, portal = self.demand.load, self.portal
         ten_seconds, day = (
-            f"{calls} of {limit} ({percent_of(calls, limit)} %)"
+            f"{calls} of {limit} ({percent_words(calls, limit)})"
             for calls, limit in (
                 (load.calls_per_ten_seconds, portal.calls_per_ten_seconds),
                 (load.calls_per_day, portal.calls_per_day),
@@ -108,16 +157,25 @@ class Preview:
 
     def _verdict(self) -> list[str]:
         """What does it each on a line of its own: that is what is copied from here."""
-        limits = "(the portal's limits are those of --calls-per-10s and --calls-per-day; no cluster was asked for them)"
+        portal = self.portal
+        limits = (
+            f"(with {portal.calls_per_ten_seconds} calls in ten seconds and {portal.calls_per_day} a day, as --tier or --calls-per-10s and "
+            "--calls-per-day say, and nobody else on the portal; no cluster was asked)"
+        )
         if self.feasibility.holds:
             return ["feasible", limits]
         said, _, _ = self.feasibility.message.partition(" Would do: ")
         each = remedies(self.demand.load, self.portal, self.demand.advice)
         return [f"NOT feasible: {said}", "Each of these alone would do:", *(f"  {remedy}" for remedy in each), limits]
 
+    def _notes(self) -> list[str]:
+        return [f"note: {note}" for note in self.notes]
 
-def preview(spec: Spec, limits: Limits, *, now_ms: int, seed: int | None = None) -> Preview:
+
+def preview(spec: Spec, limits: Limits, *, now_ms: int, clock_ms: int, seed: int | None = None) -> Preview:
     """Without startTime the run begins at `now_ms`, without `seed` it has the spec's, or 0 where the uid would give it.
+
+    `clock_ms` is now indeed: what was due before it is told.
 
     Raises SpecError where nothing would be planned.
     """
@@ -132,6 +190,7 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int, seed: int | None = None)
         start_ms=run.start_ms,
         end_ms=run.start_ms + run.window_ms,
         portal=portal,
+        now_ms=clock_ms,
         demand=demand_of(spec, load_of(spec, run.plan, seed=used), portal, start_ms=run.start_ms, window_ms=run.window_ms, seed=used),
     )
 

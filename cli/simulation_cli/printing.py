@@ -20,6 +20,9 @@ PIPED_COLUMNS = 100
 LINES_A_WRITE = 100_000
 
 
+PICTURE_PARTS = 168  # a week in hours
+
+
 def survive_any_encoding() -> None:
     """Where standard output can't carry the blocks and dashes, question marks are better than a traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -60,7 +63,8 @@ def print_picture(shown: Preview, outlines: Sequence[Outline], *, name: str | No
     spec = shown.spec
     title = f"{name or 'Simulation'}: {spec.total_records:,} {spec.scenario} records, {spec.distribution.method}"
     picture = io.BytesIO()
-    png.write(picture, shown.timeline, title=title, outlines=outlines)
+    timeline = shown.timeline if outlines else shown.drawn(at_most=PICTURE_PARTS)  # a cluster's line is drawn on the scale of its own 40
+    png.write(picture, timeline, title=title, outlines=outlines)
     if file is None:
         typer.get_binary_stream("stdout").write(picture.getvalue())
         return

@@ -46,6 +46,12 @@ def planned(before: Status, after: Status) -> Iterator[Happening]:
         yield Happening(Reason.PLANNED, f"Planned from {window}, at most {after.get('peakRecordsPerMinute')} records a minute")
 
 
+def infeasible(before: Status, after: Status) -> Iterator[Happening]:
+    feasible = find(after, "Feasible")
+    if feasible.get("status") == "False" != find(before, "Feasible").get("status"):
+        yield Happening(Reason.EXCEEDS_LIMITS, feasible.get("message", ""), warning=True)
+
+
 def suspended(before: Status, after: Status) -> Iterator[Happening]:
     if _reached("Suspended", before, after):
         yield Happening(Reason.SUSPENDED, after["message"])
@@ -101,6 +107,7 @@ def ended(before: Status, after: Status) -> Iterator[Happening]:
 _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     accepted,
     planned,
+    infeasible,
     resumed,
     started,
     suspended,

@@ -26,11 +26,15 @@ def standing(progress: Progress, now_ms: int) -> tuple[Reason, str]:
     if progress.run.status is Status.RUNNING and (behind := _behind(progress, now_ms)):
         return Reason.RECORDS_LATE, f"Records are being delivered, but the next one was due more than {behind} ago."
     reason = {Status.PLANNING: Reason.PLANNING, Status.QUEUED: Reason.QUEUED}.get(progress.run.status, Reason.RUNNING)
-    return reason, f"{reason.meaning}{_moved(progress.run)}"
+    return reason, f"{reason.meaning}{_moved(progress.run)}{_skipped(progress.run)}"
 
 
 def _moved(run: Run) -> str:
     return f" The plan was moved by {in_words(run.shift_ms)}, because records were missed." if run.shift_ms else ""
+
+
+def _skipped(run: Run) -> str:
+    return f" {run.records_skipped} records that were missed were skipped." if run.records_skipped else ""
 
 
 def _behind(progress: Progress, now_ms: int) -> str | None:

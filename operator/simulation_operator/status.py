@@ -184,11 +184,19 @@ def _with_warnings(sentence: str, view: View) -> str:
 
 
 def _estimated_completion(view: View, run: Run, blocking: Problem | None) -> str | None:
-    """The end of the window; once that is past, the next whole minute, so that it doesn't change with every look."""
+    """The end of the window, and of what the limits make late; past that the next whole minute, so that not every look changes it."""
     if run.status.terminal or run.run_state is not RunState.RUNNING or run.end_ms is None or blocking is not None:
         return None
-    end_ms = run.end_ms + run.shift_ms
+    end_ms = run.end_ms + run.shift_ms + _late_at_the_limits_ms(view)
     return iso_seconds(end_ms if view.now_ms <= end_ms else (view.now_ms // _MINUTE_MS + 1) * _MINUTE_MS)
+
+
+def _late_at_the_limits_ms(view: View) -> int:
+    """How late the last records of a plan are that exceeds its portal's limits."""
+    demand = view.progress.demand if view.progress else None
+    if demand is None or demand.advice is None or view.portal is None or not demand.advice.is_for(view.portal):
+        return 0
+    return demand.advice.late_milliseconds
 
 
 def _timeline(progress: Progress) -> dict[str, Any] | None:

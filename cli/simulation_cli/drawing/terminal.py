@@ -49,11 +49,11 @@ def _cell(eighths: int, row: int) -> str:
 
 
 def _scale(highest: int, rows: int) -> list[str]:
-    """A label for each row, from the top: the highest count, and half of it where its row ends half-way."""
+    """A label for each row, from the top: the highest count, and half of it where that is a number of records."""
     labels = [""] * rows
     labels[0] = str(highest)
-    if highest > 1 and rows % 2 == 0 and rows > 2:
-        labels[rows // 2] = f"{highest / 2:.1f}".removesuffix(".0")
+    if highest > 1 and highest % 2 == 0 and rows % 2 == 0 and rows > 2:
+        labels[rows // 2] = str(highest // 2)
     return labels
 
 

@@ -62,21 +62,24 @@ def excess(load: Load, portal: Portal) -> float:
     return max(load.calls_per_ten_seconds / portal.calls_per_ten_seconds, load.calls_per_day / portal.calls_per_day)
 
 
-def feasible(demand: Demand, portal: Portal) -> Feasibility:
-    """No: records will be late, and the message says by how much and what would do. Other runs on the portal aren't counted."""
-    load = demand.load
+def feasible(demand: Demand, portal: Portal, *, called: str | None = None) -> Feasibility:
+    """No: records will be late, and the message says by how much and what would do. Other runs on the portal aren't counted.
+
+    `called`: how the message names the portal, by default by its name.
+    """
+    load, named = demand.load, called or f"portal {portal.name!r}"
     if excess(load, portal) <= 1:
         return Feasibility(
             True,
             Reason.WITHIN_LIMITS,
             f"The fullest ten seconds need {_share(load.calls_per_ten_seconds, portal.calls_per_ten_seconds)}, "
-            f"the fullest day {_share(load.calls_per_day, portal.calls_per_day)} of portal {portal.name!r}.",
+            f"the fullest day {_share(load.calls_per_day, portal.calls_per_day)} of {named}; other Simulations on it are not counted.",
         )
     advice = demand.advice if demand.advice is not None and demand.advice.is_for(portal) else None
     return Feasibility(
         False,
         Reason.EXCEEDS_LIMITS,
-        f"{_too_much(load, portal)}: records will be {_how_late(advice)}. Would do: {'; '.join(remedies(load, portal, advice))}.",
+        f"{_too_much(load, portal, named)}: records will be {_how_late(advice)}. Would do: {'; '.join(remedies(load, portal, advice))}.",
     )
 
 
@@ -103,20 +106,33 @@ def _larger_portal(load: Load, portal: Portal) -> str:
     return f"a portal with {' and '.join(needed)}{f' (tier {tier})' if tier else ''}"
 
 
-def _too_much(load: Load, portal: Portal) -> str:
-    within, calls, limit = "ten seconds need", load.calls_per_ten_seconds, portal.calls_per_ten_seconds
-    if calls <= limit:
-        within, calls, limit = "day needs", load.calls_per_day, portal.calls_per_day
-    return f"The fullest {within} {calls} calls, and portal {portal.name!r} has {limit}"
+def _too_much(load: Load, portal: Portal, named: str) -> str:
+    """Each limit that is exceeded: the lateness may come from either."""
+    ten_seconds = (
+        f"the fullest ten seconds need {load.calls_per_ten_seconds} calls, and {named} has {portal.calls_per_ten_seconds}"
+        if load.calls_per_ten_seconds > portal.calls_per_ten_seconds
+        else ""
+    )
+    day = (
+        f"the fullest day needs {load.calls_per_day} calls, and {named} has {portal.calls_per_day}"
+        if load.calls_per_day > portal.calls_per_day
+        else ""
+    )
+    said = "; ".join(filter(None, (ten_seconds, day)))
+    return said[0].upper() + said[1:]
 
 
 def _share(calls: int, limit: int) -> str:
-    return f"{calls} of {limit} calls ({percent_of(calls, limit)} %)"
+    return f"{calls} of {limit} calls ({percent_words(calls, limit)})"
 
 
 def percent_of(calls: int, limit: int) -> int:
     """Rounded up, so that what is needed never reads as nothing."""
     return -(-calls * 100 // limit)
+
+
+def percent_words(calls: int, limit: int) -> str:
+    return "less than 1 %" if 0 < calls * 100 < limit else f"{percent_of(calls, limit)} %"
 
 
 def _how_late(advice: Advice | None) -> str:

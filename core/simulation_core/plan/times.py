@@ -14,7 +14,7 @@ from simulation_core.plan.density import Floats
 from simulation_core.plan.draws import uniform
 from simulation_core.plan.localtime import Window, working_intervals
 from simulation_core.plan.quantiles import Quantiles
-from simulation_core.plan.shapes import density_of
+from simulation_core.plan.shapes import density_of, inside
 from simulation_core.spec import BellCurve, Distribution, Method, Trickle
 
 Numbers = NDArray[np.int64]  # of records, from 0
@@ -89,6 +89,16 @@ def _quantiles(distribution: Distribution, window: Window) -> Quantiles:
             "spec.distribution.workingTime", "no working time lies between start and end: add days or hours, or move the window"
         )
     return Quantiles.within(working, density_of(distribution, window, working.ravel()))
+
+
+def working_share(distribution: Distribution, *, start_ms: int, window_ms: int) -> float:
+    """How much of the method's density lies in working time, 0 … 1; 1 where the spec has none. Raises SpecError as `due_offsets` does."""
+    if distribution.working_time is None:
+        return 1.0
+    window = Window(start_ms, window_ms, distribution.time_zone)
+    working = working_intervals(distribution.working_time, window)
+    density = density_of(distribution, window, working.ravel())
+    return float(density.mass[inside(working, density.edges)].sum() / density.mass.sum())
 
 
 _Place = Callable[[Numbers], Floats]  # the probability, 0 … 1, of each record's moment

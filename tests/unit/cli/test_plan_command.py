@@ -13,6 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from simulation_cli import main
+from simulation_cli.planning import Tier
+from simulation_core.portals import TIERS
 
 Ended = Callable[..., tuple[int, str]]
 
@@ -49,7 +51,7 @@ def test_text_draws_the_plan_between_what_it_is_and_whether_it_fits(manifest: Pa
     ]
     assert lines[3].startswith("1 ┤          ██                  ██")
     assert lines[14:18] == [
-        "HubSpot   6 calls; 6 of 100 (6 %) in the fullest ten seconds, 6 of 250000 (1 %) in the fullest day",
+        "HubSpot   6 calls; 6 of 100 (6 %) in the fullest ten seconds, 6 of 250000 (less than 1 %) in the fullest day",
         "model     no calls, no tokens: the content comes from Faker",
         "workers   1 at the peak; the operator asks for them 15 s ahead, up to worker.maximum",
         "feasible",
@@ -67,7 +69,7 @@ def test_what_is_not_feasible_says_by_how_much_and_what_would_do(manifest: Path)
     asked = ["plan", "-f", str(manifest), "--calls-per-10s", "30"]
     lines = CliRunner().invoke(main.app, asked).output.splitlines()
     said = lines[lines.index("Each of these alone would do:") - 1 :]
-    assert said[0].startswith("NOT feasible: The fullest ten seconds need 90 calls, and portal 'default' has 30: records will be up to ")
+    assert said[0].startswith("NOT feasible: The fullest ten seconds need 90 calls, and the portal has 30: records will be up to ")
     would_do = json.loads(CliRunner().invoke(main.app, [*asked, "-o", "json"]).output)["wouldDo"]
     assert said[2] == f"  durationSeconds: {would_do['durationSeconds']}"
     assert said[3] == "  a portal with 90 calls in ten seconds (tier free)"
@@ -90,6 +92,45 @@ def test_a_refusal_is_one_line_and_exit_code_one(manifest: Path, right: str, wro
     code, error = ended_with("plan", "-f", manifest)
     assert (code, error.count("\n")) == (1, 1)
     assert said in error
+
+
+def test_a_window_that_is_over_is_said(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text().replace("2026-12-01", "2024-12-01"))
+    lines = CliRunner().invoke(main.app, ["plan", "-f", str(manifest)]).output.splitlines()
+    assert lines[-1] == "note: the window is over: applied now, the Simulation would fail with reason WindowPassed"
+
+
+@pytest.mark.parametrize(
+    ("policy", "fate"), [("CatchUp", "would be delivered at once"), ("Skip", "would be skipped"), ("Shift", "would move the whole plan")]
+)
+def test_what_was_due_before_now_is_said_with_what_becomes_of_it(manifest: Path, policy: str, fate: str) -> None:
+    spec = f'startTime: "2024-12-01T08:00:00Z"\n  missedRecords: {policy}'
+    text = manifest.read_text().replace("startTime: 2026-12-01T08:00:00Z", spec).replace("durationSeconds: 4", "durationSeconds: 316224000")
+    manifest.write_text(text)
+    notes = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)["notes"]
+    assert len(notes) == 1
+    assert notes[0].startswith("1 records were due before now: applied now, they " + fate)
+
+
+def test_a_shape_that_lies_outside_working_time_is_said(manifest: Path) -> None:
+    distribution = "{method: Bursts, bursts: {count: 2, backgroundPercent: 0}, workingTime: {startHour: 0, endHour: 12, days: [Tuesday]}}"
+    text = manifest.read_text().replace("{method: Linear}", distribution).replace("durationSeconds: 4", "durationSeconds: 43200")
+    manifest.write_text(text.replace("2026-12-01T08:00:00Z", "2026-12-01T06:00:00Z"))
+    notes = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)["notes"]
+    assert notes == ["only 50% of the method's shape lies in working time; all records fall into that part"]
+
+
+def test_a_tier_brings_its_limits_and_a_limit_of_ones_own_goes_before(manifest: Path) -> None:
+    def limits(*asked: str) -> str:
+        return CliRunner().invoke(main.app, ["plan", "-f", str(manifest), *asked]).output.splitlines()[-1]
+
+    assert limits().startswith("(with 100 calls in ten seconds and 250000 a day")
+    assert limits("--tier", "professional").startswith("(with 190 calls in ten seconds and 625000 a day")
+    assert limits("--tier", "professional", "--calls-per-day", "7").startswith("(with 190 calls in ten seconds and 7 a day")
+
+
+def test_every_tier_can_be_named() -> None:
+    assert {tier.value for tier in Tier} == TIERS.keys()
 
 
 @pytest.mark.parametrize(

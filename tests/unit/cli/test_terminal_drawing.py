@@ -36,9 +36,9 @@ def test_the_smallest_bucket_shows_and_an_empty_one_is_blank() -> None:
 
 
 def test_buckets_are_one_character_wide_where_two_would_not_fit() -> None:
-    forty = timeline((5,) * 40, hours=40)
-    assert max(map(len, histogram(forty, columns=100))) == 85
-    assert max(map(len, histogram(forty, columns=80))) == 45
+    forty = timeline((5,) * 40, hours=40)  # half of five is no number of records: the scale is one digit wide
+    assert max(map(len, histogram(forty, columns=100))) == 83
+    assert max(map(len, histogram(forty, columns=80))) == 43
     assert "█" * 40 in histogram(forty, columns=80)[1]
 
 

@@ -89,3 +89,13 @@ def test_skipped_records_are_told_as_one_number() -> None:
     [skipped] = happenings({"recordsSkipped": 3}, {"recordsSkipped": 40})
     assert (skipped.reason, skipped.message) == ("RecordsSkipped", "40 records that were missed were skipped so far")
     assert happenings({"recordsSkipped": 40}, {"recordsSkipped": 40}) == []
+
+
+def test_a_plan_beyond_its_portals_limits_is_told_once() -> None:
+    def feasible(status: str) -> dict[str, Any]:
+        return {"conditions": [{"type": "Feasible", "status": status, "reason": "ExceedsLimits", "message": "570 calls, and it has 190"}]}
+
+    [told] = happenings({}, feasible("False"))
+    assert (told.reason, told.message, told.warning) == ("ExceedsLimits", "570 calls, and it has 190", True)
+    assert happenings(feasible("False"), feasible("False")) == []
+    assert happenings({}, feasible("True")) == []

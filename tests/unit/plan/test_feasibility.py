@@ -89,7 +89,8 @@ def test_what_fits_says_how_much_of_the_limits_it_takes() -> None:
     verdict = feasible(Demand(load=LOAD), portal())
     assert verdict.holds
     assert verdict.message == (
-        "The fullest ten seconds need 30 of 190 calls (16 %), the fullest day 300 of 625000 calls (1 %) of portal 'default'."
+        "The fullest ten seconds need 30 of 190 calls (16 %), the fullest day 300 of 625000 calls (less than 1 %) of portal 'default'; "
+        "other Simulations on it are not counted."
     )
 
 
@@ -98,8 +99,12 @@ def test_what_fits_says_how_much_of_the_limits_it_takes() -> None:
     [
         (portal(ten_seconds=29), "The fullest ten seconds need 30 calls, and portal 'default' has 29"),
         (portal(day=299), "The fullest day needs 300 calls, and portal 'default' has 299"),
+        (
+            portal(ten_seconds=29, day=299),
+            "The fullest ten seconds need 30 calls, and portal 'default' has 29; the fullest day needs 300 calls",
+        ),
     ],
-    ids=["ten seconds", "a day"],
+    ids=["ten seconds", "a day", "both"],
 )
 def test_what_exceeds_a_limit_says_which_and_by_how_much(of: Portal, said: str) -> None:
     verdict = feasible(Demand(load=LOAD), of)

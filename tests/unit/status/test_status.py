@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
-from simulation_core.plan.feasibility import Demand
+from simulation_core.plan.feasibility import Advice, Demand
 from simulation_core.plan.load import Load
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
@@ -185,6 +185,22 @@ def test_a_plan_beyond_the_portals_limits_is_not_feasible() -> None:
     shown = build(replace(VIEW, portal=narrow))
     assert find(shown, "Feasible")["reason"] == "ExceedsLimits"
     assert "need 30 calls, and portal 'default' has 2" in find(shown, "Feasible")["message"]
+
+
+def test_a_plan_beyond_the_limits_is_expected_to_end_as_late_as_they_make_it() -> None:
+    narrow = Portal(name="default", allowed_namespaces=("*",), calls_per_ten_seconds=2)
+    advice = Advice(
+        portal_calls_per_ten_seconds=2, portal_calls_per_day=narrow.calls_per_day, late_milliseconds=840_000, duration_seconds=900,
+        end_time=None, tolerance_milliseconds=None,
+    )  # fmt: skip
+    demand = replace(PROGRESS.demand, advice=advice)
+    shown = build(replace(VIEW, portal=narrow, progress=replace(PROGRESS, demand=demand)))
+    assert shown["estimatedCompletionTime"] == "2026-12-01T08:15:00Z"
+    assert build(replace(VIEW, progress=replace(PROGRESS, demand=demand)))["estimatedCompletionTime"] == "2026-12-01T08:01:00Z"
+
+
+def test_what_was_skipped_is_said_while_the_run_goes_on() -> None:
+    assert "3 records that were missed were skipped." in build(view(records_skipped=3))["message"]
 
 
 def test_the_expected_end_of_a_late_run_does_not_change_with_every_look() -> None:
