@@ -30,10 +30,9 @@ class Peer:
     folder: Path
     absent: str | None = None
 
-    @property
-    def note(self) -> str:
-        """For figures that should have a peer."""
-        return f"no peer: {self.absent}" if self.absent else ""
+    def noted(self, counted: str) -> str:
+        """The note of a figure that should have a peer: what was counted, and why there is none beside it."""
+        return f"{counted}; no peer: {self.absent}" if self.absent else counted
 
     def measured(self, driver: str, **arguments: object) -> Mapping[str, Any]:
         """What bench/peer/`driver`.mjs answers. Raises CalledProcessError where it fails."""

@@ -48,4 +48,4 @@ def test_an_unknown_section_is_refused_before_anything_is_measured(
     monkeypatch.setattr("sys.argv", ["bench", "grwth"])
     with pytest.raises(SystemExit):
         main()
-    assert "no section grwth: there are growth" in capsys.readouterr().err
+    assert "no section grwth: there are growth, " in capsys.readouterr().err

@@ -40,7 +40,7 @@ def test_without_node_there_is_none_and_it_says_so(cache: Path, monkeypatch: pyt
     monkeypatch.setattr("shutil.which", lambda program: None if program == "node" else program)
     said: list[str] = []
     found = peer.find(said.append)
-    assert (found.absent, found.note) == ("node not on the PATH", "no peer: node not on the PATH")
+    assert (found.absent, found.noted("all jobs")) == ("node not on the PATH", "all jobs; no peer: node not on the PATH")
     assert said == ["BullMQ is not measured: node not on the PATH"]
     assert peer.versions() is None
 
