@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simulation_bench import schedule
+from simulation_bench.drain.without_hubspot import Limit
 from simulation_bench.peer import Peer
 from simulation_bench.runs import Shape
 
@@ -40,6 +41,15 @@ def test_without_a_peer_scheduling_is_measured_alone_and_says_why() -> None:
     made = schedule._of_tolerance(0, [_ours()], [], ABSENT)
     assert {figure.peer for figure in made.values()} == {None}
     assert all(figure.note.endswith("no peer: node not on the PATH") for figure in made.values())
+
+
+def test_a_limit_is_reached_by_records_or_by_time() -> None:
+    few, short = Limit(records=200, seconds=3600), Limit(records=10_000, seconds=0)
+    few.count(100)
+    short.count(100)
+    assert (few.reached.is_set(), short.reached.is_set()) == (False, True)
+    few.count(100)
+    assert few.reached.is_set()
 
 
 @pytest.mark.parametrize(("tolerance_ms", "batches"), [(1000, 100), (0, 10_000)], ids=["hundreds", "singles"])
