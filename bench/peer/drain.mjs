@@ -18,4 +18,4 @@ await new Promise((resolve) => {
     if (done === jobs) resolve();
   });
 });
-answer({ done, seconds: (performance.now() - begun) / 1000 });
+await answer({ done, seconds: (performance.now() - begun) / 1000 });

@@ -1,5 +1,5 @@
 // `records` delayed jobs at `per_second`, the first due `lead_ms` from now, through one worker at `concurrency`.
-// Answers each job's lateness: whole milliseconds from when it was due to the start of its work.
+// Answers each job's lateness: whole milliseconds from when it was due to the start of its work; nothing where adding took longer than that.
 import { Worker } from 'bullmq';
 import { add, answer, connection, given, NAME, queue } from './queue.mjs';
 
@@ -10,9 +10,10 @@ const start = Date.now() + Number(given.lead_ms);
 const q = queue();
 await add(q, records, (i) => {
   const due = Math.round(start + step * i);
-  return { name: 'deliver', data: { due }, opts: { delay: Math.max(0, due - Date.now()), removeOnComplete: true } };
+  const timestamp = Date.now();
+  return { name: 'deliver', data: { due }, opts: { timestamp, delay: Math.max(0, due - timestamp), removeOnComplete: true } };
 });
-if (Date.now() > start) throw new Error('adding took longer than lead_ms: give it more');
+if (Date.now() > start) await answer({});
 
 const lateness = [];
 await new Promise((resolve, reject) => {
@@ -27,4 +28,4 @@ await new Promise((resolve, reject) => {
   );
   worker.on('error', reject);
 });
-answer({ lateness_ms: lateness });
+await answer({ lateness_ms: lateness });

@@ -16,4 +16,4 @@ await add(q, records, (i) => ({
 }));
 const seconds = (performance.now() - begun) / 1000;
 await q.close();
-answer({ seconds });
+await answer({ seconds });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 
-from simulation_bench import drain, growth, results, schedule
+from simulation_bench import drain, growth, lateness, results, schedule
 from simulation_bench.figures import Figure
 from simulation_bench.machine import machine
 
@@ -15,6 +15,7 @@ Section = Callable[[Say], Mapping[str, Figure]]
 SECTIONS: Mapping[str, Section] = {
     "growth": growth.figures,
     "schedule": schedule.figures,
+    "lateness": lateness.figures,
     "drain": drain.figures,
     "horizon": schedule.horizon,
 }

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from simulation_bench import schedule
+from simulation_bench import lateness, schedule
 from simulation_bench.drain.without_hubspot import Limit
+from simulation_bench.lateness.percentiles import percentile
 from simulation_bench.peer import Peer
 from simulation_bench.runs import Shape
 
@@ -41,6 +42,15 @@ def test_without_a_peer_scheduling_is_measured_alone_and_says_why() -> None:
     made = schedule._of_tolerance(0, [_ours()], [], ABSENT)
     assert {figure.peer for figure in made.values()} == {None}
     assert all(figure.note.endswith("no peer: node not on the PATH") for figure in made.values())
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 5), (99, 10), (1, 1), (100, 10)])
+def test_a_percentile_is_a_value_that_was_measured(percent: int, value: float) -> None:
+    assert percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent) == value
+
+
+def test_early_counts_what_started_before_it_was_due() -> None:
+    assert lateness.MEASURES["early"]([-0.1, 0.0, 3.0, -2.0]) == 2
 
 
 def test_a_limit_is_reached_by_records_or_by_time() -> None:
