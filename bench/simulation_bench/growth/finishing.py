@@ -9,12 +9,10 @@ import time
 from uuid import uuid4
 
 from simulation_bench.child import arguments
-from simulation_bench.growth.one_size import SEED, store
-from simulation_bench.growth.runs import accepted, spec_of, window_ms
+from simulation_bench.runs import Shape, accepted, store
 from simulation_core.ledger import claims, finishes
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Claimed, ClaimRequest, Finish, Outcome, RecordResult
-from simulation_core.plan import make_plan
 
 BATCHES = 60_000
 A_CLAIM = 500
@@ -24,8 +22,9 @@ DELIVERED = [RecordResult(index=0, outcome=Outcome.DELIVERED)]
 def main() -> None:
     engine = create_ledger_engine(arguments()["url"], application_name="bench-finishing")
     run = uuid4()
-    accepted(engine, run, BATCHES, 0)
-    store(engine, run, make_plan(spec_of(BATCHES, 0), start_ms=0, window_ms=window_ms(BATCHES), seed=SEED))
+    shape = Shape(records=BATCHES, tolerance_ms=0)
+    accepted(engine, run, shape)
+    store(engine, run, shape.plan())
     held: list[Claimed] = []
     for first in range(0, BATCHES, A_CLAIM):
         requests = [ClaimRequest(simulation_id=run, batch=batch, attempt=1) for batch in range(first, first + A_CLAIM)]

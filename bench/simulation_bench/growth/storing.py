@@ -6,11 +6,9 @@ import time
 from uuid import uuid4
 
 from simulation_bench.child import answer, arguments
-from simulation_bench.growth.one_size import SEED, store
-from simulation_bench.growth.runs import accepted, spec_of, window_ms
+from simulation_bench.runs import Shape, accepted, store
 from simulation_core.ledger import plans
 from simulation_core.ledger.engine import create_ledger_engine
-from simulation_core.plan import make_plan
 
 
 def main() -> None:
@@ -18,8 +16,9 @@ def main() -> None:
     records = int(given["records"])
     engine = create_ledger_engine(given["url"], application_name="bench-storing")
     run = uuid4()
-    accepted(engine, run, records, 0)
-    plan = make_plan(spec_of(records, 0), start_ms=0, window_ms=window_ms(records), seed=SEED)
+    shape = Shape(records=records, tolerance_ms=0)
+    accepted(engine, run, shape)
+    plan = shape.plan()
     begun = time.time()
     if given["kind"] == "naive":
         plans.store(engine, run, plan, 0, limit=records)

@@ -22,6 +22,11 @@ def test_without_a_peer_there_is_no_ratio() -> None:
     assert figure([1.0], "s").as_json() == {"ours": 1.0, "peer": None, "ratio": None, "unit": "s", "spread": [1.0, 1.0]}
 
 
+def test_a_note_is_written_only_where_there_is_one() -> None:
+    assert figure([1.0], "s", note="counted twice").as_json()["note"] == "counted twice"
+    assert "note" not in figure([1.0], "s").as_json()
+
+
 def test_a_figure_of_nothing_has_no_ratio() -> None:
     assert figure([0.0], "MB", peer=[3.0]).ratio is None
 
@@ -43,4 +48,4 @@ def test_an_unknown_section_is_refused_before_anything_is_measured(
     monkeypatch.setattr("sys.argv", ["bench", "grwth"])
     with pytest.raises(SystemExit):
         main()
-    assert "no section grwth: there are growth" in capsys.readouterr().err
+    assert "no section grwth: there are growth, " in capsys.readouterr().err

@@ -1,0 +1,82 @@
+"""Runs in a ledger, as acceptance makes them and the operator stores them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from simulation_core.clock import from_ms, now_ms
+from simulation_core.ledger import accept, partitions, plans
+from simulation_core.plan import PLAN_VERSION, Plan, make_plan
+from simulation_core.spec import Spec, parse_spec
+
+HOUR_MS = 3_600_000
+DAY_SECONDS = 86_400
+SEED = 42
+USER = UUID("00000000-0000-4000-8000-000000000000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """How a run's records lie in time. Plans of every size are equally dense."""
+
+    records: int
+    tolerance_ms: int
+    records_a_second: int = 1000  # on average
+    method: str = "BellCurve"
+
+    @property
+    def window_ms(self) -> int:
+        return self.records * 1000 // self.records_a_second
+
+    @property
+    def spec(self) -> Spec:
+        return parse_spec(self.manifest)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return {
+            "scenario": "B2C",
+            "totalRecords": self.records,
+            "durationSeconds": self.window_ms // 1000,
+            "distribution": {"method": self.method},
+            "toleranceMilliseconds": self.tolerance_ms,
+        }
+
+    def plan(self) -> Plan:
+        return make_plan(self.spec, start_ms=0, window_ms=self.window_ms, seed=SEED)
+
+
+def accepted(engine: Engine, id: UUID, shape: Shape, *, starts_in_ms: int = -HOUR_MS) -> int:  # noqa: A002 - the column's name
+    """A run in a window that isn't over; by default its start is an hour ago, so that all of it is due once it is published.
+
+    Returns its start, in milliseconds since the epoch.
+    """
+    start_ms = now_ms() + starts_in_ms
+    start = from_ms(start_ms).isoformat(timespec="milliseconds")
+    manifest = {**shape.manifest, "startTime": start, "durationSeconds": DAY_SECONDS}
+    accept.accept(
+        engine,
+        id=id,
+        namespace="bench",
+        name="bench",
+        spec=manifest,
+        parsed=parse_spec(manifest),
+        seed=SEED,
+        default_user_id=USER,
+        lead_ms=0,
+        plan_version=PLAN_VERSION,
+    )
+    return start_ms
+
+
+def store(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002 - the column's name
+    """As the operator does it."""
+    partitions.ensure(engine, id, batches=len(plan.batches))
+    stored = plans.watermark(engine, id)
+    while stored < len(plan.batches):
+        stored = plans.store(engine, id, plan, stored)
+    plans.publish(engine, id, plan)
