@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
 from simulation_cli.drawing import Timeline
-from simulation_cli.drawing.timeline import duration
 from simulation_core.clock import to_ms
 
 WIDTH, HEIGHT = 720, 220
@@ -24,7 +23,7 @@ def chart(timeline: Timeline, title: str) -> str:
         f"<title>{escape(title)}</title>",
         f"<style>{STYLE}</style>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{LEFT}" y="16">records in each {duration(timeline.bucket_ms)}</text>',
+        f'<text x="{LEFT}" y="16">records in each {timeline.bucket_in_words}</text>',
         *_grid(highest, base, room),
         f'<path class="b" d="{_bars(timeline.counts, base, room)}"/>',
         f'<path class="a" d="M{LEFT} {base}H{WIDTH - RIGHT}"/>',

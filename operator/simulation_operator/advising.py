@@ -19,6 +19,7 @@ from simulation_core.spec import parse_spec
 from simulation_operator.planning import LARGE_RECORDS, window_of
 from simulation_operator.resource import Key
 from simulation_operator.threads import Threads
+from simulation_operator.under_way import UnderWay
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +31,14 @@ class Adviser:
         self._engine = engine
         self._threads = threads
         self._one_large = one_large  # the planner's: the operator's memory is meant for one large plan
-        self._under_way: dict[UUID, asyncio.Task[None]] = {}
+        self.under_way = UnderWay()
         self._in_vain: set[tuple[UUID, int, int]] = set()  # runs and limits for which a fault of ours came up: not tried for ever
 
     def start(self, key: Key, run: Run, load: Load, portal: Portal) -> None:
         """Does nothing if it is being found, or could not be."""
         asked = (run.id, portal.calls_per_ten_seconds, portal.calls_per_day)
-        if run.id in self._under_way or asked in self._in_vain:
-            return
-        task = asyncio.create_task(self._advise(key, run, load, portal), name=f"advise {key}")
-        self._under_way[run.id] = task
-        task.add_done_callback(lambda _: self._under_way.pop(run.id, None))
-
-    async def stop(self) -> None:
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if asked not in self._in_vain:
+            self.under_way.start(run.id, lambda: self._advise(key, run, load, portal), f"advise {key}")
 
     async def _advise(self, key: Key, run: Run, load: Load, portal: Portal) -> None:
         try:

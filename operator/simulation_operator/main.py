@@ -100,8 +100,8 @@ class Operator:
         finally:
             log.info("stopping")
             await _cancelled(tasks)
-            await self.planner.stop()
-            await self.adviser.stop()
+            await self.planner.under_way.stop()
+            await self.adviser.under_way.stop()
             await self.leadership.release()
             unwatch.set()
             await kopf_task

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -22,6 +21,7 @@ from simulation_operator.keys import KeyQueue
 from simulation_operator.resource import Key
 from simulation_operator.setbacks import Setbacks
 from simulation_operator.threads import Threads
+from simulation_operator.under_way import UnderWay
 
 log = logging.getLogger(__name__)
 
@@ -51,20 +51,11 @@ class Planner:
         self._dispatch_waits = False
         self._room = asyncio.Semaphore(threads.plans_at_once)
         self._one_large = one_large
-        self._under_way: dict[UUID, asyncio.Task[None]] = {}
+        self.under_way = UnderWay()
 
     def start(self, key: Key, run: Run) -> None:
         """Does nothing if this run is being planned. Ends by letting the lifecycle look at the Simulation again."""
-        if run.id not in self._under_way:
-            task = asyncio.create_task(self._plan(key, run), name=f"plan {key}")
-            self._under_way[run.id] = task
-            task.add_done_callback(lambda _: self._under_way.pop(run.id, None))
-
-    async def stop(self) -> None:
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.under_way.start(run.id, lambda: self._plan(key, run), f"plan {key}")
 
     async def _plan(self, key: Key, run: Run) -> None:
         try:

@@ -13,7 +13,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
-from simulation_cli.drawing.timeline import Outline, Timeline, duration, time_zone
+from simulation_cli.drawing.timeline import Outline, Timeline, time_zone
 
 SIZE_INCHES, DOTS_PER_INCH = (10, 5), 120
 BARS, TOTAL, OTHERS = "#8db8e2", "#c2571a", ("#3c3c3c", "#1d7d34")
@@ -45,7 +45,7 @@ def write(target: BinaryIO, timeline: Timeline, *, title: str, outlines: Sequenc
 def _bars(axes: Axes, timeline: Timeline) -> None:
     edges = _edges(timeline)
     axes.bar(edges[:-1], timeline.counts, width=np.diff(edges), align="edge", color=BARS, edgecolor="white", linewidth=0.5, label="due")
-    axes.set_ylabel(f"records in each {duration(timeline.bucket_ms)}")
+    axes.set_ylabel(f"records in each {timeline.bucket_in_words}")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from simulation_cli.drawing.timeline import Timeline, duration
+from simulation_cli.drawing.timeline import Timeline
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ROWS = 8
@@ -28,7 +28,7 @@ def histogram(timeline: Timeline, *, rows: int = ROWS, columns: int = 100) -> li
     zone = "times in UTC" if timeline.zone == "UTC" else f"times in {timeline.zone}"
     axis = time_axis(timeline, wide * len(timeline.counts))
     return [
-        f"records in each {duration(timeline.bucket_ms)} ({zone})",
+        f"records in each {timeline.bucket_in_words} ({zone})",
         *(line.rstrip() for line in bars),
         *(f"{label:>{margin}} {line}".rstrip() for label, line in zip(("0", "", ""), axis, strict=True)),
     ]

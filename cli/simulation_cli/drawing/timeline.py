@@ -9,8 +9,8 @@ import numpy as np
 
 from simulation_core import zones
 from simulation_core.clock import from_ms
+from simulation_core.durations import in_words
 
-_UNITS_MS = (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000))
 _MINUTE_MS, _TWO_HOURS_MS = 60_000, 7_200_000
 
 
@@ -26,6 +26,10 @@ class Timeline:
     @property
     def bucket_ms(self) -> float:
         return (self.end_ms - self.start_ms) / len(self.counts)
+
+    @property
+    def bucket_in_words(self) -> str:
+        return in_words(round(self.bucket_ms))
 
     def over(self, start_ms: int, end_ms: int, parts: int) -> tuple[float, ...]:
         """The same records in `parts` equal parts of another window; within a part of this one they are taken as even."""
@@ -59,17 +63,3 @@ class Outline:
 
 def time_zone(name: str) -> tzinfo:
     return zones.zone(name)  # the one that the plan was made with
-
-
-def duration(milliseconds: float) -> str:
-    """For people, in at most two units: 250 ms, 1.5 s, 2 h 24 min, 9 d."""
-    if milliseconds < 1000:
-        return f"{milliseconds:.4g} ms"
-    if milliseconds < _MINUTE_MS:
-        return f"{milliseconds / 1000:.3g} s"
-    left, parts = round(milliseconds / 1000) * 1000, []
-    for unit, unit_ms in (*_UNITS_MS, ("s", 1000)):
-        count, left = divmod(left, unit_ms)
-        parts.append((count, unit))
-    largest = next(index for index, (count, _) in enumerate(parts) if count)
-    return " ".join(f"{count} {unit}" for count, unit in parts[largest : largest + 2] if count)

@@ -6,7 +6,6 @@ import pytest
 
 from simulation_cli.drawing import Timeline
 from simulation_cli.drawing.terminal import histogram, row
-from simulation_cli.drawing.timeline import duration
 
 DECEMBER_MS = 1_796_112_000_000  # 2026-12-01T08:00:00Z, a Tuesday
 HOUR_MS = 3_600_000
@@ -74,20 +73,3 @@ def test_counts_move_to_another_window_and_none_is_lost() -> None:
     counted = timeline((4, 8), hours=2)
     assert counted.over(counted.start_ms, counted.end_ms, 4) == (2, 2, 4, 4)
     assert counted.over(counted.start_ms - 2 * HOUR_MS, counted.end_ms, 2) == (0, 12)
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "words"),
-    [
-        (0.5, "0.5 ms"),
-        (250, "250 ms"),
-        (1500, "1.5 s"),
-        (59_999, "60 s"),
-        (61_000, "1 min 1 s"),
-        (8_640_000, "2 h 24 min"),
-        (86_400_000, "1 d"),
-        (777_600_000 + 1000, "9 d"),
-    ],
-)
-def test_durations_are_said_in_two_units_at_most(milliseconds: float, words: str) -> None:
-    assert duration(milliseconds) == words

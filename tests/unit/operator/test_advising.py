@@ -33,7 +33,7 @@ async def asked(monkeypatch: pytest.MonkeyPatch, answer: Any, *limits: int) -> i
     for limit in limits:
         adviser.start(KEY, RUN, Mock(), portal(limit))
         adviser.start(KEY, RUN, Mock(), portal(limit))  # while it is being found
-        await asyncio.gather(*adviser._under_way.values())
+        await adviser.under_way.done()
     threads.stop()
     return find.call_count
 

@@ -42,7 +42,7 @@ async def test_large_plans_take_turns_and_small_ones_pass(monkeypatch: pytest.Mo
     for records in (LARGE_RECORDS, 10 * LARGE_RECORDS, LARGE_RECORDS, 5):
         key = Key("team", "launch", uuid4())
         planner.start(key, SimpleNamespace(id=key.uid, total_records=records))
-    plans = list(planner._under_way.values())
+    plans = list(planner.under_way._tasks.values())
     try:
         async with asyncio.timeout(10):
             await small_is_done.wait()

@@ -46,7 +46,7 @@ async def test_each_plan_is_offered_by_a_tick_that_began_after_it(threads: Threa
     planner = planner_with(threads, lambda: ticks.append(1), monkeypatch)
     for so_far in range(3):
         start(planner, 1)
-        await asyncio.gather(*planner._under_way.values())
+        await planner.under_way.done()
         assert len(ticks) == so_far + 1
 
 
@@ -60,11 +60,11 @@ async def test_a_hanging_tick_takes_one_thread_and_is_followed_by_one(threads: T
     planner = planner_with(threads, hang, monkeypatch)
     start(planner, 50)
     try:
-        for plan in islice(asyncio.as_completed(list(planner._under_way.values()), timeout=5), 48):  # one hangs, and one waits
+        for plan in islice(asyncio.as_completed(list(planner.under_way._tasks.values()), timeout=5), 48):  # one hangs, and one waits
             await plan
         async with asyncio.timeout(5):
             assert [await threads.ledger(lambda: "answered") for _ in range(4)] == ["answered"] * 4
     finally:
         goes_on.set()
-    await asyncio.gather(*planner._under_way.values())
+    await planner.under_way.done()
     assert len(ticks) == 2

@@ -63,7 +63,7 @@ async def plan_again_and_again(monkeypatch: Any, store: Mock, times: int) -> lis
     )
     for _ in range(times):
         await lifecycle.reconcile(KEY)
-        await asyncio.gather(*planner._under_way.values())
+        await planner.under_way.done()
     threads.stop()
     return queue.asked
 

@@ -91,7 +91,7 @@ async def test_failing_plans_are_shown_and_a_stored_one_clears_it(roster: Roster
     async def plan_with(error: Exception | None) -> None:
         monkeypatch.setattr(planner, "_store", Mock(side_effect=error, return_value=None))
         planner.start(KEY, run)
-        await asyncio.gather(*planner._under_way.values())
+        await planner.under_way.done()
 
     for _ in range(SHOWN_FROM):
         await plan_with(ValueError("a fault of ours"))
