@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from simulation_core.plan.missed import MISSED_AFTER_MS
+from simulation_sandbox.waiting import wait_for
+
 RECORDS = 100
 WINDOW_SECONDS = 20
 
@@ -78,3 +81,25 @@ def test_a_start_in_the_past_is_caught_up_with_skipped_or_shifted(runs: Any, sim
         proof = runs.proof(name)
         assert (name, proof.faults, proof.early) == (name, [], 0)
     assert "the plan was moved by" in events(runs, "shift")["Shifted"]
+
+
+def test_after_an_outage_of_more_than_a_minute_each_policy_has_its_way(cluster: Any, runs: Any, simulation: Any) -> None:
+    """Postgres is away for real; who is late by more than a minute then has missed it, who is late by less is only late."""
+    runs.apply(simulation("skip", totalRecords=150, durationSeconds=75, missedRecords="Skip"))
+    runs.apply(simulation("shift", totalRecords=40, durationSeconds=20, missedRecords="Shift"))
+    runs.apply(simulation("catch-up", totalRecords=40, durationSeconds=20))
+    names = ("skip", "shift", "catch-up")
+    before = {name: runs.until_processed(name, 3)["status"] for name in names}
+    away_until = datetime.now(UTC) + timedelta(seconds=MISSED_AFTER_MS / 1000 + 8)
+    with cluster.database_away():
+        wait_for(lambda: datetime.now(UTC) >= away_until, what="more than a minute to pass", within_seconds=90)
+    ended = {name: runs.until_phase(name, "Completed", within_seconds=120)["status"] for name in names}
+    assert 5 <= ended["skip"]["recordsSkipped"] < 140  # what fell due in the last minute was caught up with
+    assert ended["skip"]["recordsSkipped"] + ended["skip"]["recordsProcessed"] == 150
+    assert [ended[name]["recordsProcessed"] for name in ("shift", "catch-up")] == [40, 40]
+    moved = moment(ended["shift"], "endTime") - moment(before["shift"], "endTime")
+    assert moved > timedelta(minutes=1)
+    assert ended["catch-up"]["endTime"] == before["catch-up"]["endTime"]
+    for name in names:
+        proof = runs.proof(name)
+        assert (name, proof.faults, proof.early) == (name, [], 0)
