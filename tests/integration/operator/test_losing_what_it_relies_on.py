@@ -79,7 +79,7 @@ async def unwatched(settings: OperatorSettings) -> AsyncIterator[None]:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
-        await operator.planner.stop()
+        await operator.planner.under_way.stop()
         await operator.leadership.release()
         operator.threads.stop()
         await cast(Any, connection).close()
