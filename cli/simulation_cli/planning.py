@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,14 @@ class Preview:
     start_ms: int
     end_ms: int
     portal: Portal
-    demand: Demand
+    seed: int
     now_ms: int
+
+    @cached_property
+    def demand(self) -> Demand:
+        """Only for who asks: where the limits are exceeded it takes several plans more, and neither times nor a picture need it."""
+        load, window_ms = load_of(self.spec, self.plan, seed=self.seed), self.end_ms - self.start_ms
+        return demand_of(self.spec, load, self.portal, start_ms=self.start_ms, window_ms=window_ms, seed=self.seed)
 
     @property
     def feasibility(self) -> Feasibility:
@@ -190,8 +197,8 @@ def preview(spec: Spec, limits: Limits, *, now_ms: int, clock_ms: int, seed: int
         start_ms=run.start_ms,
         end_ms=run.start_ms + run.window_ms,
         portal=portal,
+        seed=used,
         now_ms=clock_ms,
-        demand=demand_of(spec, load_of(spec, run.plan, seed=used), portal, start_ms=run.start_ms, window_ms=run.window_ms, seed=used),
     )
 
 
