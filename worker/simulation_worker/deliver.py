@@ -1,139 +1,65 @@
-"""One batch: claim it, make its content, deliver it, and record each record's outcome. What goes wrong leaves the ledger able to go on."""
+"""Delivering a load: make its content, write it to HubSpot, and say how each claim is to be ended. Writes nothing to the ledger itself."""
 
 from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
-
-from sqlalchemy import Engine
 
 from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
 from simulation_core.content.keys import Identity
 from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
-from simulation_core.ledger import claims, finishes
-from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Fence, Finish, Outcome, RecordResult, Refused, Run
+from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Run
 from simulation_core.reasons import Reason
 from simulation_core.spec import Content, Records, Scenario
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
+from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
 from simulation_worker.crm.properties import Marks
 from simulation_worker.desk import Desk
 from simulation_worker.lease import Lease
-from simulation_worker.metrics import Metrics
+from simulation_worker.load import MOST_CRASHES, End, Release
 from simulation_worker.retry import after_crash_ms, retry_after_ms
 
 log = logging.getLogger(__name__)
 
 LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's deadline, so that a call fits after a renewal
-FINISH_AGAIN_SECONDS = 0.5
-MOST_CRASHES = 3  # attempts in a row that ended without an answer, whether the worker died or raised: then the batch is given up
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How a job ended. `again_after_ms`: the same job should come back; else the ledger offers whatever is left."""
-
-    what: str
-    again_after_ms: int | None = None
 
 
 class Delivery:
-    """Everything a deliver job needs; built in main.py and held by the worker."""
+    """Used by all slots at once. `lease_ms`: for how long the claims are made that it carries out."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        metrics: Metrics,
-        lease_ms: int = LEASE_MS,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], object] = time.sleep,
-        dice: Callable[[], float] = random.random,
-    ) -> None:
-        self._engine = engine
-        self._metrics = metrics
-        self._lease_ms = lease_ms
-        self._clock = clock
-        self._pause = pause
+    def __init__(self, *, lease_ms: int = LEASE_MS, dice: Callable[[], float] = random.random) -> None:
+        self.lease_ms = lease_ms
         self._dice = dice
         self._warned_of: set[UUID] = set()  # runs whose locale is unknown: few, each told once
-        self._cut_off: list[Fence] = []  # claims that an outage of Postgres kept from being ended
 
-    def deliver(self, request: ClaimRequest, desk: Desk, beat: Callable[[], None] = lambda: None) -> Ending:
-        """`beat` is called once the batch is claimed, and before each further step that may take long.
+    def carry_out(self, load: Sequence[Claimed], desk: Desk, lease: Lease, *, ahead_ms: float) -> list[End]:
+        """The end of each claim, in their order. `ahead_ms`: Postgres's clock less ours, the monotonic one.
 
-        Raises LedgerUnavailableError only before anything was begun (or claimed without our knowing: then the lease runs out).
+        A fault of our own is counted like a crash, so that its run ends; in a load of several only for the batch that has it.
         """
-        ending = self._deliver(request, desk, beat)
-        self._metrics.jobs.labels(ending.what).inc()
-        return ending
-
-    def _deliver(self, request: ClaimRequest, desk: Desk, beat: Callable[[], None]) -> Ending:
-        if not desk.make_ready():
-            return Ending(what="portal held", again_after_ms=round(desk.held_for_s * 1000))
-        self._give_back_cut_off()
-        asked_s = self._clock()
-        result = claims.claim(self._engine, [request], lease_ms=self._lease_ms)[0]
-        match result:
-            case Early():
-                return Ending(what="early", again_after_ms=max(1, result.remaining_ms))
-            case Refused():
-                log.debug("batch %d of %s, attempt %d: %s", request.batch, request.simulation_id, request.attempt, result.why)
-                return Ending(what="refused")
-            case Claimed():
-                answered_s = self._clock()
-                beat()
-                lease = Lease(self._engine, result.fence, lease_ms=result.lease_ms, asked_s=asked_s, clock=self._clock, beat=beat)
-                if result.crashes >= MOST_CRASHES:
-                    return self._give_up(result, lease, "the workers that had it died; their logs or their nodes' may say why")
-                return self._carry_out_or_count(result, desk, lease, zero_s=(asked_s + answered_s) / 2)
-
-    def _carry_out_or_count(self, claimed: Claimed, desk: Desk, lease: Lease, *, zero_s: float) -> Ending:
-        """A fault of our own would come again at every attempt: it is counted, so that the run ends. An outage isn't one."""
+        if desk.held_for_s:
+            return [Release(fence=claimed.fence, retry_after_ms=round(desk.held_for_s * 1000)) for claimed in load]
         try:
-            return self._carry_out(claimed, desk, lease, zero_s=zero_s)
-        except LedgerUnavailableError:
-            self._cut_off.append(claimed.fence)
-            raise
+            return self._carry_out(load, desk, lease, ahead_ms)
+        except LedgerUnavailableError:  # an outage is nobody's fault
+            return [Release(fence=claimed.fence) for claimed in load]
         except Exception as fault:
-            crashes, fence = claimed.crashes + 1, claimed.fence
-            log.exception("batch %d of %s: attempt %d failed, %d in a row", fence.batch, fence.simulation_id, fence.attempt, crashes)
-            if crashes >= MOST_CRASHES:
-                return self._give_up(claimed, lease, f"the last one with {type(fault).__name__}, see the worker's log")
-            claims.release(self._engine, [fence], retry_after_ms=after_crash_ms(crashes), crashed=True)
-            return Ending(what="crashed")
+            if len(load) == 1:
+                return [crashed(load[0], f"with {type(fault).__name__}, see the worker's log", exc_info=True)]
+            log.exception("%d batches together failed; each is delivered alone", len(load))
+            return [end for claimed in load for end in self.carry_out([claimed], desk, lease, ahead_ms=ahead_ms)]
 
-    def _give_back_cut_off(self) -> None:
-        """Else their leases' end would count as a worker's death, and an outage is none."""
-        if self._cut_off:
-            claims.release(self._engine, self._cut_off)
-            self._cut_off.clear()
+    def _carry_out(self, load: Sequence[Claimed], desk: Desk, lease: Lease, ahead_ms: float) -> list[End]:
+        fates = self._fates(load, desk, lease)
+        return [self._end(claimed, of_batch, ahead_ms) for claimed, of_batch in zip(load, fates, strict=True)]
 
-    def _give_up(self, claimed: Claimed, lease: Lease, why: str) -> Ending:
-        """Its open records fail: else the run would never end."""
-        message = f"{MOST_CRASHES} attempts at this batch ended without an answer: {why}"
-        log.error("batch %d of %s is given up: %s", claimed.fence.batch, claimed.fence.simulation_id, message)
-        results = [
-            RecordResult(index=index, outcome=Outcome.FAILED, reason=Reason.WORKER_DIED, message=message) for index in _pending(claimed)
-        ]
-        self._finish(claimed, Finish(fence=claimed.fence, results=results), lease)
-        return Ending(what="given up")
-
-    def _carry_out(self, claimed: Claimed, desk: Desk, lease: Lease, *, zero_s: float) -> Ending:
-        """`zero_s` is claimed_ms on our monotonic clock, give or take half of the claim's round trip."""
-        if claimed.fence.attempt == 1:
-            self._metrics.start_lateness.observe(max(0, claimed.claimed_ms - max(claimed.due_ms)) / 1000)
-        run = claimed.run
-        fates = desk.deliver(Marks(run.id, run.namespace, run.name), self._content(claimed), lease)
-        results = _results(claimed, fates, lambda moment_s: claimed.claimed_ms + round((moment_s - zero_s) * 1000))
-        postponed = [fate for fate in fates.values() if isinstance(fate, Postponed)]
-        wait_ms = retry_after_ms(postponed, max(claimed.tries, default=0), self._dice())
-        return self._finish(claimed, Finish(fence=claimed.fence, results=results, retry_after_ms=wait_ms), lease)
+    def _fates(self, load: Sequence[Claimed], desk: Desk, lease: Lease) -> list[dict[int, RecordFate]]:
+        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c)) for c in load]
+        return desk.deliver(parts, lease)
 
     def _content(self, claimed: Claimed) -> list[Record]:
         """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
@@ -146,7 +72,7 @@ class Delivery:
             contacts=Records.model_validate(run.spec.get("records", {})).contacts_per_company,
             locale=locale,
         )
-        return [source.record(Identity(run.id, claimed.first_record + index)) for index in _pending(claimed)]
+        return [source.record(Identity(run.id, claimed.first_record + index)) for index in pending(claimed)]
 
     def _warn_once_of(self, run: Run, locale: str) -> None:
         if not knows(locale) and run.id not in self._warned_of:
@@ -159,44 +85,50 @@ class Delivery:
                 FALLBACK_LOCALE,
             )
 
-    def _finish(self, claimed: Claimed, finish: Finish, lease: Lease) -> Ending:
-        """Patient while the claim lasts: after it, the batch is delivered again, and HubSpot's upserts find what is there."""
-        while True:
-            try:
-                finished = finishes.finish(self._engine, [finish])[0]
-                break
-            except LedgerUnavailableError as error:
-                if lease.left_s() < FINISH_AGAIN_SECONDS:
-                    log.warning("batch %d of %s could not be finished: %s", finish.fence.batch, finish.fence.simulation_id, error)
-                    self._cut_off.append(finish.fence)
-                    return Ending(what="unfinished")
-                self._pause(FINISH_AGAIN_SECONDS)
-        if not finished:
-            log.warning("batch %d of %s: the claim was lost, another worker has it", finish.fence.batch, finish.fence.simulation_id)
-            self._metrics.fences_lost.inc()
-            return Ending(what="fence lost")
-        self._count(claimed, finish.results)
-        return Ending(what="finished")
-
-    def _count(self, claimed: Claimed, results: Sequence[RecordResult]) -> None:
-        for result in results:
-            self._metrics.records.labels(result.outcome.name.lower()).inc()
-            if result.delivered_ms is not None:
-                self._metrics.lateness.observe(max(0, result.delivered_ms - claimed.due_ms[result.index]) / 1000)
+    def _end(self, claimed: Claimed, fates: Mapping[int, RecordFate], ahead_ms: float) -> Finish:
+        """A batch delivered as a whole is told in one word, which the ledger writes faster than a hundred."""
+        indexes = pending(claimed)
+        by_index = {index: fates[claimed.first_record + index] for index in indexes}
+        crm_ids = {f"{i}.{role}": id_ for i, fate in by_index.items() if isinstance(fate, Delivered) for role, id_ in fate.crm_ids.items()}
+        moments_s = {fate.answered_s if isinstance(fate, Delivered) else None for fate in by_index.values()}
+        if len(moments_s) == 1 and (moment_s := moments_s.pop()) is not None:
+            return Finish(fence=claimed.fence, rest_delivered_ms=round(moment_s * 1000 + ahead_ms), crm_ids=crm_ids)
+        postponed = [fate for fate in by_index.values() if isinstance(fate, Postponed)]
+        wait_ms = retry_after_ms(postponed, max(claimed.tries, default=0), self._dice())
+        results = [_result(index, fate, ahead_ms) for index, fate in by_index.items()]
+        return Finish(fence=claimed.fence, results=results, retry_after_ms=wait_ms, crm_ids=crm_ids)
 
 
-def _pending(claimed: Claimed) -> list[int]:
-    return [index for index, outcome in enumerate(claimed.outcomes) if outcome is Outcome.PENDING]
+def pending(claimed: Claimed) -> list[int]:
+    """Positions in the batch of the records that are still to be delivered."""
+    return [index for index, outcome in enumerate(claimed.outcomes) if outcome == Outcome.PENDING]
 
 
-def _results(claimed: Claimed, fates: Mapping[int, RecordFate], to_ms: Callable[[float], int]) -> list[RecordResult]:
-    return [_result(index, fates[claimed.first_record + index], to_ms) for index in _pending(claimed)]
+def crashed(claimed: Claimed, how: str, *, exc_info: bool = False) -> End:
+    """The end of an attempt that brought no answer: another one later, or the last one."""
+    crashes, fence = claimed.crashes + 1, claimed.fence
+    log.error("batch %d of %s: attempt %d ended %s; %d in a row", *_names(claimed), fence.attempt, how, crashes, exc_info=exc_info)
+    if crashes >= MOST_CRASHES:
+        return given_up(claimed, f"the last one {how}")
+    return Release(fence=fence, retry_after_ms=after_crash_ms(crashes), crashed=True)
 
 
-def _result(index: int, fate: RecordFate, to_ms: Callable[[float], int]) -> RecordResult:
+def given_up(claimed: Claimed, why: str) -> Finish:
+    """Its open records fail: else the run would never end."""
+    message = f"{MOST_CRASHES} attempts at this batch ended without an answer: {why}"
+    log.error("batch %d of %s is given up: %s", *_names(claimed), message)
+    results = [RecordResult(index=index, outcome=Outcome.FAILED, reason=Reason.WORKER_DIED, message=message) for index in pending(claimed)]
+    return Finish(fence=claimed.fence, results=results)
+
+
+def _names(claimed: Claimed) -> tuple[int, UUID]:
+    return claimed.fence.batch, claimed.fence.simulation_id
+
+
+def _result(index: int, fate: RecordFate, ahead_ms: float) -> RecordResult:
     match fate:
         case Delivered():
-            return RecordResult(index=index, outcome=Outcome.DELIVERED, delivered_ms=to_ms(fate.answered_s), crm_ids=fate.crm_ids)
+            return RecordResult(index=index, outcome=Outcome.DELIVERED, delivered_ms=round(fate.answered_s * 1000 + ahead_ms))
         case Rejected():
             return RecordResult(
                 index=index, outcome=Outcome.FAILED, reason=fate.reason, message=fate.message, correlation_id=fate.correlation_id

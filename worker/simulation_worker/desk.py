@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
-from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import portals as ledger_portals
 from simulation_core.ledger.portals import PortalAccount
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS, CrmClient
-from simulation_worker.crm.delivery import deliver_records
+from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate
 from simulation_worker.crm.pace import Pace
-from simulation_worker.crm.properties import Marks
 from simulation_worker.crm.setup import prepare
 from simulation_worker.lease import Lease
 from simulation_worker.metrics import Metrics
@@ -46,11 +45,15 @@ class Desk:
         self._engine = engine
         self._metrics = metrics
         self._clock = clock
-        self._client = CrmClient(url=portal.url, token=token, pace=Pace(portal.calls_per_ten_seconds), deadline_seconds=deadline_seconds)
-        self._client.after_call = lambda _path, status: metrics.calls.labels(portal.name, status).inc()
+        self._deadline_seconds = deadline_seconds
+        self._pace = Pace(portal.calls_per_ten_seconds)  # of all clients together
+        self._by_thread = threading.local()
+        self._clients: list[CrmClient] = []
+        self._checking = self._new_client()
         self._ready = False
         self._writes_fail = False  # answering our checks is no proof then: only a delivery is
         self._closed = False
+        self._holding = threading.Lock()
         self._held_until_s = 0.0
         self._outages = 0
         self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
@@ -70,7 +73,7 @@ class Desk:
         if self._ready:
             return True
         try:
-            account = prepare(self._client, self.portal)
+            account = prepare(self._checking, self.portal)
         except PortalHeldError as held:
             self.hold(held.reason, str(held), held.wait_ms)
             return False
@@ -79,29 +82,31 @@ class Desk:
         self._tell(lambda: ledger_portals.saw_account(self._engine, self.portal.name, seen))
         if not self._writes_fail:
             self._served()
-        self._ready = True  # last: from now on the desk may be used from another thread
+        self._ready = True  # last: from now on the slots may use the desk
         return True
 
-    def deliver(self, marks: Marks, records: Sequence[Record], lease: Lease) -> dict[int, RecordFate]:
-        """The fate of each record. A portal that asks for a pause gets it, and the records are postponed until then."""
-        self._client.before_call = lease.hold_for
+    def deliver(self, parts: Sequence[Part], lease: Lease) -> list[dict[int, RecordFate]]:
+        """The fate of each part's records. A portal that asks for a pause gets it, and the records are postponed until then."""
+        client = self._client()
+        client.before_call = lease.hold_for
         try:
-            fates = deliver_records(self._client, marks, records, clock=self._clock)
+            fates = deliver_records(client, parts, clock=self._clock)
         except PortalHeldError as held:
             self._ready = False  # ask anew who we are before the next write
             wait_ms = self.hold(held.reason, str(held), held.wait_ms)
             fate = Postponed(reason=held.reason, message=str(held), wait_ms=wait_ms, counts_as_try=False)
-            return {record.number: fate for record in records}
+            return [{record.number: fate for record in part.records} for part in parts]
         finally:
-            self._client.before_call = lambda _: None
-        self._learn_from(list(fates.values()))
+            client.before_call = lambda _: None
+        self._learn_from([fate for of_part in fates for fate in of_part.values()])
         return fates
 
     def hold(self, reason: Reason, message: str, asked_ms: int) -> int:
-        """Leaves the portal alone; for how many milliseconds."""
-        self._outages += reason is Reason.PORTAL_UNAVAILABLE
-        wait_ms = hold_ms(reason, asked_ms, self._outages)
-        self._held_until_s = self._clock() + wait_ms / 1000
+        """Leaves the portal alone; for how many milliseconds. What several slots meet at once is one outage."""
+        with self._holding:
+            self._outages += reason is Reason.PORTAL_UNAVAILABLE and not self.held_for_s
+            wait_ms = max(hold_ms(reason, asked_ms, self._outages), round(self.held_for_s * 1000))
+            self._held_until_s = self._clock() + wait_ms / 1000
         self._metrics.held.labels(self.portal.name).set(1)
         log.warning("portal %s is left alone for %.1f s: %s: %s", self.portal.name, wait_ms / 1000, reason, message)
         self._told = True
@@ -111,7 +116,21 @@ class Desk:
     def close(self) -> None:
         """What is still found out about it is no longer told: the portal may have another desk by now."""
         self._closed = True
-        self._client.close()
+        for client in self._clients:
+            client.close()
+
+    def _client(self) -> CrmClient:
+        """One a thread: a client's deadline watches one call at a time."""
+        client: CrmClient | None = getattr(self._by_thread, "client", None)
+        if client is None:
+            client = self._by_thread.client = self._new_client()
+        return client
+
+    def _new_client(self) -> CrmClient:
+        client = CrmClient(url=self.portal.url, token=self.token, pace=self._pace, deadline_seconds=self._deadline_seconds)
+        client.after_call = lambda _path, status: self._metrics.calls.labels(self.portal.name, status).inc()
+        self._clients.append(client)
+        return client
 
     def _learn_from(self, fates: Sequence[RecordFate]) -> None:
         postponed = [fate for fate in fates if isinstance(fate, Postponed)]

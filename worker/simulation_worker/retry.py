@@ -10,6 +10,7 @@ from simulation_worker.crm.fates import Postponed
 FIRST_MS = 1_000
 LONGEST_MS = 300_000
 LONGEST_OUTAGE_MS = 30_000
+LONGEST_CRASH_MS = 30_000
 
 
 def retry_after_ms(postponed: Sequence[Postponed], tries: int, dice: float) -> int:
@@ -28,8 +29,8 @@ def retry_after_ms(postponed: Sequence[Postponed], tries: int, dice: float) -> i
 
 
 def after_crash_ms(crashes: int) -> int:
-    """After the `crashes`th attempt in a row that ended in a fault of the worker's own: 4 s, 16 s …"""
-    return min(LONGEST_MS, FIRST_MS << (2 * min(crashes, 10)))
+    """After the `crashes`th attempt in a row that ended in a fault of the worker's own: 4 s, 16 s, then 30 s."""
+    return min(LONGEST_CRASH_MS, FIRST_MS << (2 * min(crashes, 10)))
 
 
 def hold_ms(reason: Reason, asked_ms: int, outages: int) -> int:

@@ -1,13 +1,10 @@
-"""Our jobs as RQ sees them: data in JSON, never pickle, and how a job that came too early goes back."""
+"""Our jobs as RQ sees them: data in JSON, never pickle."""
 
 from __future__ import annotations
 
 from redis import Redis
 from rq.job import Job
 from rq.serializers import JSONSerializer, Serializer
-
-from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.scripts import GIVE_BACK
 
 SCHEDULED = "rq:scheduler:scheduled_jobs"  # rq-scheduler's zset: job id by due time
 WAKE = "simulation:scheduler:wake"  # pubsub: an earlier job came
@@ -24,14 +21,3 @@ class DataJob(Job):
 def job_data(function: str) -> str:
     """What RQ stores of a call: function, instance, arguments, keywords. The scripts put in the arguments when the job is queued."""
     return f'["{function}",null,[],{{}}]'
-
-
-def give_back(redis: Redis, job: Job, remaining_ms: int) -> bool:
-    """Schedules `job` again, under the same id, `remaining_ms` from now, and ends its started state in the same moment.
-
-    Works before and after RQ finished (and so deleted) it. False: it has been offered again meanwhile, and that one stays.
-    Raises QueueUnavailableError; then the ledger offers the batch again, a little later.
-    """
-    with outages_translated():
-        arguments: list[str | int] = [WAKE, job.id, max(0, remaining_ms), job.origin, job_data(str(job.func_name))]
-        return bool(redis.register_script(GIVE_BACK)(keys=[SCHEDULED], args=arguments))

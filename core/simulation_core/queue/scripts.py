@@ -8,7 +8,7 @@ Times: scores are seconds since the epoch with three decimals (rq-scheduler's un
 
 from __future__ import annotations
 
-_PRELUDE = """
+PRELUDE = """
 local JOB, QUEUE, OURS = 'rq:job:', 'rq:queue:', '^(.*)-(%d+)-(%d+)$'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -39,8 +39,12 @@ local function rooms(first, last)
   return room
 end
 
--- RQ 3 keeps a lease for each execution of a job: a member job:execution of the queue's wip zset, scored by its end.
+-- RQ 3 keeps a lease for each execution of a job: a member job:execution of the queue's wip zset, scored by its end. Our workers name
+-- their execution like themselves, and keep no key for it.
 local function under_way(id, queue)
+  local worker = redis.call('HGET', JOB .. id, 'worker_name')
+  local held = worker and redis.call('ZSCORE', 'rq:wip:' .. queue, id .. ':' .. worker)
+  if held and tonumber(held) > now then return true end
   for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
     local lease = redis.call('ZSCORE', 'rq:wip:' .. queue, id .. ':' .. execution)
     if lease and tonumber(lease) > now then return true end
@@ -61,7 +65,7 @@ end
 # A hash that is merely left over (failed, finished, cancelled, started by a dead worker, or queued but in no list) is replaced.
 # What is due already goes to its queue at once, in the order given, up to the queue's ceiling. Returns how many were added.
 SCHEDULE = (
-    _PRELUDE
+    PRELUDE
     + """
 local zset, channel, enqueued_at, failure_ttl, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local first = 6 + 2 * tonumber(ARGV[5])
@@ -90,6 +94,8 @@ end
 
 -- Its ended leases too: RQ's clean-up takes one for an abandoned execution, and would delete the job that is offered now.
 local function forget(id, queue)
+  local worker = redis.call('HGET', JOB .. id, 'worker_name')
+  if worker then redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. worker) end
   if redis.call('DEL', JOB .. id) == 1 then
     for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
       redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
@@ -139,7 +145,7 @@ return added
 # reserved, by a later score, and returned: whoever got them moves them the stock way.
 # Returns moved, dropped, held back, score of the next or '', now, stock job ids.
 MOVE = (
-    _PRELUDE
+    PRELUDE
     + """
 local zset, limit, enqueued_at, failure_ttl, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local room = rooms(6, #ARGV)
@@ -173,37 +179,5 @@ for queue, ids in pairs(ready) do push(queue, ids) end
 if #gone > 0 then redis.call('ZREM', zset, unpack(gone)) end
 local next = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2] or ''
 return {moved, dropped, held, next, string.format('%.6f', now), stock}
-"""
-)
-
-# KEYS: zset. ARGV: wake channel, job id, milliseconds from now, queue, data without arguments.
-# Guarantees: the job's started state ends in the same moment as it is scheduled again, under the same id. Where it has been offered
-# again meanwhile (RQ deletes a finished job before it is given back), that one stays. Returns 1 if it was put back.
-GIVE_BACK = (
-    _PRELUDE
-    + """
-local zset, channel, id, wait_ms, queue, data = KEYS[1], unpack(ARGV)
-local key = JOB .. id
-for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
-  local execution_key = 'rq:execution:' .. id .. ':' .. execution
-  local worker = redis.call('HGET', execution_key, 'worker_name')
-  if worker then redis.call('SREM', 'rq:worker:' .. worker .. ':executions', id .. ':' .. execution) end
-  redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
-  redis.call('DEL', execution_key)
-end
-redis.call('DEL', 'rq:executions:' .. id)
-redis.call('LREM', QUEUE .. queue .. ':intermediate', 0, id)
-
-local status = redis.call('HGET', key, 'status')
-if status == 'queued' and redis.call('LPOS', QUEUE .. queue, id) then return 0 end
-if status == 'scheduled' and redis.call('ZSCORE', zset, id) then return 0 end
-
-local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
-redis.call('DEL', key)
-scheduled(key, queue, data)
-for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
-redis.call('ZADD', zset, string.format('%.3f', now + tonumber(wait_ms) / 1000), id)
-wake(zset, channel, before)
-return 1
 """
 )

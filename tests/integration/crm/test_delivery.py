@@ -19,7 +19,7 @@ from simulation_core.reasons import Reason
 from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.crm.client import CrmClient
-from simulation_worker.crm.delivery import deliver_records
+from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, Rejected
 from simulation_worker.crm.pace import Pace
@@ -43,7 +43,8 @@ class Crm:
         self.outside.close()
 
     def deliver(self, *records: Record) -> dict[int, Any]:
-        return deliver_records(self.client, MARKS, records)
+        (fates,) = deliver_records(self.client, [Part(MARKS, records)])
+        return fates
 
     def fault(self, match: str, kind: str, times: int | None = 1, **more: Any) -> None:
         self.outside.post("/_emulator/faults", json={"match": match, "kind": kind, "times": times, **more}).raise_for_status()

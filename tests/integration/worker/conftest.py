@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ from simulation_core.ledger.values import ClaimRequest, Run
 from simulation_core.plan import Batches, Plan
 from simulation_core.portals import Portal
 from simulation_core.queue.names import Kind, job_id, queue_name
+from simulation_core.queue.taking import Job
 from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
-from simulation_worker.deliver import Delivery
+from simulation_worker.books import Books, Entry
+from simulation_worker.claiming import claim
+from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.jobs import DELIVER
+from simulation_worker.lease import Lease
 from simulation_worker.metrics import Metrics
 
 USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
@@ -150,6 +155,41 @@ class Jobs:
         self.redis.close()
 
 
+@dataclass(frozen=True)
+class Ending:
+    what: str
+    again_after_ms: int | None = None
+
+
+class OneByOne:
+    """Delivers a job as a worker does, with the worker's own parts, but one after the other and in the test's thread."""
+
+    def __init__(self, engine: Engine, metrics: Metrics, *, lease_ms: int = LEASE_MS) -> None:
+        self._engine, self._metrics = engine, metrics
+        self._delivery = Delivery(lease_ms=lease_ms)
+        self._books = Books(engine, metrics=metrics, on_ended=lambda _: None)
+
+    def deliver(self, request: ClaimRequest, desk: Desk) -> Ending:
+        if not desk.make_ready():
+            return Ending("portal held", round(desk.held_for_s * 1000))
+        job = Job("any", job_id(request.simulation_id, request.batch, request.attempt))
+        got = claim(self._engine, [job], lease_ms=self._delivery.lease_ms)
+        if job in got.early:
+            return Ending("early", got.early[job])
+        if got.refused:
+            return Ending("refused")
+        (mine,) = got.claims["any"]
+        lease = Lease(self._engine, [mine.claimed.fence], lease_ms=self._delivery.lease_ms, asked_s=got.asked_s)
+        (end,) = self._delivery.carry_out([mine.claimed], desk, lease, ahead_ms=got.ahead_ms)
+        before = self._endings()
+        self._books.write([Entry(claim=mine, end=end, lease=lease)])
+        (what,) = (ending for ending, count in self._endings().items() if count > before.get(ending, 0))
+        return Ending(what)
+
+    def _endings(self) -> dict[str, float]:
+        return {s.labels["ending"]: s.value for f in self._metrics.jobs.collect() for s in f.samples if s.name.endswith("_total")}
+
+
 class WorkerProcess:
     """simulation-worker as users run it."""
 
@@ -214,8 +254,14 @@ def make_desk(engine: Engine, outside: Outside, metrics: Metrics) -> Iterator[Ca
 
 
 @pytest.fixture
-def delivery(engine: Engine, metrics: Metrics) -> Delivery:
-    return Delivery(engine, metrics=metrics)
+def delivery(engine: Engine, metrics: Metrics) -> OneByOne:
+    return OneByOne(engine, metrics)
+
+
+@pytest.fixture
+def delivery_of(engine: Engine, metrics: Metrics) -> Callable[..., OneByOne]:
+    """With leases of another length."""
+    return lambda lease_ms: OneByOne(engine, metrics, lease_ms=lease_ms)
 
 
 @pytest.fixture

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import time
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Engine
+import pytest
 
 from simulation_core.ledger.values import Status
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
-from simulation_worker.deliver import LEASE_MS, Delivery
+from simulation_worker.deliver import LEASE_MS
+from simulation_worker.lease import Lease
 from simulation_worker.main import STUCK_SECONDS, _stuck
-from simulation_worker.metrics import Metrics
 
 
-def test_it_beats_at_the_claim_and_before_each_call(
-    ledger: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, metrics: Metrics
+def test_it_beats_before_each_call(
+    ledger: Any, make_desk: Any, request_for: Any, outside: Any, delivery_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With renewals between them: what keeps the claim keeps the worker alive too."""
     beats: list[float] = []
@@ -25,9 +24,11 @@ def test_it_beats_at_the_claim_and_before_each_call(
     assert desk.make_ready()
     for phase in ("companies/batch", "contacts/batch", "contacts/companies"):
         outside.fault(phase, "latency", milliseconds=600)
-    Delivery(engine, metrics=metrics, lease_ms=1_500).deliver(request_for(run), desk, lambda: beats.append(time.monotonic()))
+    beat = Lease.beat
+    monkeypatch.setattr(Lease, "beat", lambda lease: (beat(lease), beats.append(lease.beaten_s)))
+    delivery_of(lease_ms=1_500).deliver(request_for(run), desk)
     assert ledger.run(run).status is Status.COMPLETED
-    assert len(beats) == 4
+    assert len(beats) == 3
     assert max(later - earlier for earlier, later in itertools.pairwise(beats)) < 1.5
 
 
@@ -37,7 +38,7 @@ def test_no_wait_between_two_beats_makes_a_worker_count_as_stuck() -> None:
 
 
 def test_silence_is_found() -> None:
-    worker: Any = SimpleNamespace(beaten_s=time.monotonic() - STUCK_SECONDS - 1)
+    worker: Any = SimpleNamespace(silent_s=lambda: STUCK_SECONDS + 1)
     assert "no turn" in str(_stuck(worker))
-    worker.beaten_s = time.monotonic() - STUCK_SECONDS / 2
+    worker.silent_s = lambda: STUCK_SECONDS / 2
     assert _stuck(worker) is None

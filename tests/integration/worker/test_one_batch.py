@@ -13,14 +13,13 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Status
 from simulation_core.reasons import Reason
 from simulation_sandbox.hubspot.server import EmulatorServer
-from simulation_worker.deliver import Delivery
 from simulation_worker.metrics import Metrics
 
 PENDING, CLAIMED, DONE = 0, 1, 2
 
 
 def test_a_delivered_batch_is_counted_and_completes_its_run(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any
 ) -> None:
     run = ledger.publish(records=7)
     assert delivery.deliver(request_for(run), make_desk()).what == "finished"
@@ -32,7 +31,7 @@ def test_a_delivered_batch_is_counted_and_completes_its_run(
 
 
 def test_delivered_times_are_postgres_and_never_before_they_are_due(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, engine: Engine
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, engine: Engine
 ) -> None:
     run = ledger.publish(records=3)
     delivery.deliver(request_for(run), make_desk())
@@ -45,7 +44,7 @@ def test_delivered_times_are_postgres_and_never_before_they_are_due(
 
 
 def test_an_early_batch_is_not_delivered_and_comes_back_in_time(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any
 ) -> None:
     run = ledger.publish(due_in_ms=60_000)
     ending = delivery.deliver(request_for(run), make_desk())
@@ -54,7 +53,7 @@ def test_an_early_batch_is_not_delivered_and_comes_back_in_time(
     assert outside.objects("companies") == []
 
 
-def test_a_stale_job_is_dropped(ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any) -> None:
+def test_a_stale_job_is_dropped(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any) -> None:
     run = ledger.publish()
     desk = make_desk()
     delivery.deliver(request_for(run), desk)
@@ -64,9 +63,7 @@ def test_a_stale_job_is_dropped(ledger: Any, delivery: Delivery, make_desk: Any,
     assert outside.calls() == calls
 
 
-def test_a_suspended_run_gets_nothing(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any, engine: Engine
-) -> None:
+def test_a_suspended_run_gets_nothing(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine) -> None:
     run = ledger.publish()
     control.suspend(engine, run)
     assert delivery.deliver(request_for(run), make_desk()).what == "refused"
@@ -74,7 +71,7 @@ def test_a_suspended_run_gets_nothing(
 
 
 def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any, engine: Engine
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine
 ) -> None:
     run = ledger.publish()
     desk = make_desk()
@@ -96,7 +93,7 @@ def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
 
 @pytest.mark.parametrize("status", [502, 503, 524, 423])
 def test_hubspot_being_away_costs_no_try_however_long(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any, status: int
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, status: int
 ) -> None:
     run = ledger.publish(retries={"limit": 2})
     desk = make_desk()
@@ -111,7 +108,7 @@ def test_hubspot_being_away_costs_no_try_however_long(
 
 
 def test_a_500_that_stays_ends_the_records_at_their_limit(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any
 ) -> None:
     run = ledger.publish(records=2, retries={"limit": 2})
     desk = make_desk()
@@ -124,7 +121,7 @@ def test_a_500_that_stays_ends_the_records_at_their_limit(
     assert {error["reason"] for error in ledger.errors(run) if error["final"]} == {Reason.RETRIES_EXHAUSTED.value}
 
 
-def test_a_lost_answer_doubles_nothing(ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any) -> None:
+def test_a_lost_answer_doubles_nothing(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any) -> None:
     run = ledger.publish(records=20)
     desk = make_desk()
     assert desk.make_ready()
@@ -138,9 +135,7 @@ def test_a_lost_answer_doubles_nothing(ledger: Any, delivery: Delivery, make_des
     assert len(outside.keys("contacts")) == outside.joined() == 20
 
 
-def test_a_refused_token_fails_no_record_and_is_told(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, engine: Engine
-) -> None:
+def test_a_refused_token_fails_no_record_and_is_told(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, engine: Engine) -> None:
     run = ledger.publish()
     ending = delivery.deliver(request_for(run), make_desk("rejected"))
     assert ending.what == "portal held"
@@ -154,7 +149,7 @@ def test_a_refused_token_fails_no_record_and_is_told(
 
 
 def test_a_token_refused_in_the_middle_gives_the_batch_back(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any, engine: Engine
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine
 ) -> None:
     run = ledger.publish()
     desk = make_desk()
@@ -177,9 +172,7 @@ def test_the_account_is_told(ledger: Any, make_desk: Any, engine: Engine) -> Non
     assert (account.account_id, account.account_type) == (424242, "DEVELOPER_TEST")
 
 
-def test_one_bad_record_fails_alone_with_its_reason(
-    ledger: Any, delivery: Delivery, make_desk: Any, request_for: Any, outside: Any
-) -> None:
+def test_one_bad_record_fails_alone_with_its_reason(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any) -> None:
     """Somebody else has a contact with this record's e-mail: a 409 for the whole batch, and a halving down to the one."""
     first = ledger.publish(records=1, scenario="B2C")
     desk = make_desk()
@@ -192,35 +185,34 @@ def test_one_bad_record_fails_alone_with_its_reason(
     assert row.status is Status.COMPLETED
 
 
-def test_a_lost_fence_counts_nothing(ledger: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, metrics: Metrics) -> None:
+def test_a_lost_fence_counts_nothing(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any) -> None:
     """While the call is under way the lease ends and another worker takes the batch over."""
     run = ledger.publish(records=5)
     desk, other = make_desk(), make_desk("another")
     assert desk.make_ready()
-    slow = Delivery(engine, metrics=metrics)
     deliver = desk.deliver
 
     def overtaken(*args: Any) -> Any:
         fates = deliver(*args)
         ledger.expire(run)
-        assert Delivery(engine, metrics=metrics).deliver(request_for(run, attempt=2), other).what == "finished"
+        assert delivery.deliver(request_for(run, attempt=2), other).what == "finished"
         return fates
 
     desk.deliver = overtaken
-    assert slow.deliver(request_for(run), desk).what == "fence lost"
+    assert delivery.deliver(request_for(run), desk).what == "fence lost"
     assert ledger.run(run).records_processed == 5
     assert len(outside.keys("companies")) == 5
 
 
 def test_no_call_begins_that_could_outlast_the_lease(
-    ledger: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, metrics: Metrics
+    ledger: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, delivery_of: Any
 ) -> None:
     """A lease shorter than a call's deadline must be renewed; it can't, because the run was suspended meanwhile."""
     run = ledger.publish(records=2)
     desk = make_desk(deadline_seconds=10)
     assert desk.make_ready()
     before = outside.calls()
-    short = Delivery(engine, metrics=metrics, lease_ms=5_000)
+    short = delivery_of(lease_ms=5_000)
     deliver = desk.deliver
 
     def suspended(*args: Any) -> Any:
@@ -233,20 +225,18 @@ def test_no_call_begins_that_could_outlast_the_lease(
     assert ledger.batch(run)["state"] == PENDING
 
 
-def test_a_slow_delivery_renews_its_lease(
-    ledger: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, metrics: Metrics
-) -> None:
+def test_a_slow_delivery_renews_its_lease(ledger: Any, make_desk: Any, request_for: Any, outside: Any, delivery_of: Any) -> None:
     run = ledger.publish(records=2)
     desk = make_desk(deadline_seconds=1.0)
     assert desk.make_ready()
     for phase in ("companies/batch", "contacts/batch", "contacts/companies"):
         outside.fault(phase, "latency", milliseconds=600)
-    assert Delivery(engine, metrics=metrics, lease_ms=1_500).deliver(request_for(run), desk).what == "finished"
+    assert delivery_of(lease_ms=1_500).deliver(request_for(run), desk).what == "finished"
     assert ledger.run(run).status is Status.COMPLETED
 
 
 def test_a_hanging_call_ends_at_its_deadline_and_the_batch_is_tried_again(
-    ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, outside: Any
+    ledger: Any, make_desk: Any, delivery: Any, request_for: Any, outside: Any
 ) -> None:
     run = ledger.publish(records=2)
     desk = make_desk(deadline_seconds=0.5)
@@ -261,7 +251,7 @@ def test_a_hanging_call_ends_at_its_deadline_and_the_batch_is_tried_again(
 
 
 def test_hubspot_gone_and_back(
-    ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, hubspot: EmulatorServer, engine: Engine
+    ledger: Any, make_desk: Any, delivery: Any, request_for: Any, hubspot: EmulatorServer, engine: Engine
 ) -> None:
     run = ledger.publish(records=2)
     desk = make_desk()
@@ -276,7 +266,7 @@ def test_hubspot_gone_and_back(
 
 
 def test_a_portal_that_failed_in_the_middle_is_checked_before_it_gets_more(
-    ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, outside: Any, engine: Engine
+    ledger: Any, make_desk: Any, delivery: Any, request_for: Any, outside: Any, engine: Engine
 ) -> None:
     run, desk = ledger.publish(records=2), make_desk()
     assert desk.make_ready()
@@ -291,16 +281,18 @@ def test_a_portal_that_failed_in_the_middle_is_checked_before_it_gets_more(
     assert portals.problems(engine) == {}
 
 
-def test_lateness_is_measured(ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, metrics: Metrics) -> None:
+def test_lateness_is_measured(ledger: Any, make_desk: Any, delivery: Any, request_for: Any, metrics: Metrics) -> None:
     run = ledger.publish(records=3, due_in_ms=-2_000)
     delivery.deliver(request_for(run), make_desk())
-    samples = {s.name: s.value for m in (metrics.lateness, metrics.start_lateness) for f in m.collect() for s in f.samples if not s.labels}
-    assert samples["simulation_worker_record_lateness_seconds_count"] == 3
-    assert 2 <= samples["simulation_worker_job_start_lateness_seconds_sum"] < 4
+    samples = {(s.name, s.labels.get("le")): s.value for f in metrics.lateness.collect() for s in f.samples}
+    name = "simulation_worker_record_lateness_seconds"
+    assert samples[f"{name}_count", None] == samples[f"{name}_bucket", "+Inf"] == 3
+    assert samples[f"{name}_bucket", "1.0"] == 0
+    assert 6 <= samples[f"{name}_sum", None] < 30
 
 
 def test_an_unknown_locale_is_told_once_a_run(
-    ledger: Any, make_desk: Any, delivery: Delivery, request_for: Any, caplog: pytest.LogCaptureFixture
+    ledger: Any, make_desk: Any, delivery: Any, request_for: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = make_desk()
     for run in [ledger.publish(records=2, batch_size=1, content={"locale": "xx_XX"}) for _ in range(2)]:

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from simulation_core.ledger.values import Status
 from simulation_core.portals import PortalsFile
 from simulation_core.queue.connection import connect
+from simulation_core.queue.taking import Intake
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_sandbox.valkey import Valkey
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
@@ -30,6 +31,8 @@ from simulation_worker.desks import Desks
 from simulation_worker.main import _ledger_answers
 from simulation_worker.metrics import Metrics
 from simulation_worker.rq_worker import BatchWorker
+from simulation_worker.slots import Slots
+from simulation_worker.workshop import JOB_SECONDS, Workshop
 
 
 class Running:
@@ -42,11 +45,20 @@ class Running:
             Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]),
             lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics),
         )
+        redis, name = connect(url), f"test-{uuid.uuid4().hex[:8]}"
+        self.workshop = Workshop(
+            engine,
+            Intake(redis, name, lease_seconds=JOB_SECONDS),
+            Delivery(),
+            metrics=metrics,
+            slots=Slots(4),
+            stopping=self.stopping,
+        )
         self.worker = BatchWorker(
-            connect(url),
+            redis,
             self.desks,
-            Delivery(engine, metrics=metrics),
-            name=f"test-{uuid.uuid4().hex[:8]}",
+            self.workshop,
+            name=name,
             ledger_answers=lambda: _ledger_answers(engine),
             stopping=self.stopping,
         )
@@ -124,10 +136,9 @@ def test_rq_is_told_when_a_portal_gets_a_token(run_worker: Any, jobs: Any, until
 
 
 def test_a_flushed_redis_is_taken_as_it_is(run_worker: Any, ledger: Any, jobs: Any, until: Any) -> None:
-    running = run_worker()
+    run_worker()
     until(lambda: idle(jobs.redis))
     jobs.redis.flushall()
-    running.worker._heartbeat_due_s = 0.0  # rather than waiting for it
     until(lambda: idle(jobs.redis))
     run = ledger.publish(records=1)
     jobs.push(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from simulation_core.content.keys import role_of
 from simulation_core.content.values import Record
@@ -13,20 +14,36 @@ from simulation_worker.crm.properties import Marks, company_object, contact_obje
 from simulation_worker.crm.writes import BatchWriter, Link
 
 
+@dataclass(frozen=True)
+class Part:
+    """Records of one batch. Parts delivered together share calls; they may be of different simulations."""
+
+    marks: Marks
+    records: Sequence[Record]
+
+
 def deliver_records(
-    client: CrmClient, marks: Marks, records: Sequence[Record], *, clock: Callable[[], float] = time.monotonic
-) -> dict[int, RecordFate]:
-    """The fate of each record, by its number. Raises PortalHeldError when the portal takes nothing more."""
+    client: CrmClient, parts: Sequence[Part], *, clock: Callable[[], float] = time.monotonic
+) -> list[dict[int, RecordFate]]:
+    """The fate of each part's records, by their number. Raises PortalHeldError when the portal takes nothing more."""
     writer = BatchWriter(client)
-    fates = writer.upsert("companies", [company_object(r.company, marks) for r in records if r.company])
-    answered = dict.fromkeys((r.number for r in records), clock())
-    able = [r for r in records if _all_written(fates, _company_keys(r))]
-    fates |= writer.upsert("contacts", [contact_object(contact, marks) for r in able for contact in r.contacts])
-    answered |= dict.fromkeys((r.number for r in able), clock())
-    joinable = [r for r in able if r.company and r.contacts and _all_written(fates, _keys(r))]
+    records = [(record, part.marks) for part in parts for record in part.records]
+    fates = writer.upsert("companies", [company_object(r.company, marks) for r, marks in records if r.company])
+    companies_s = clock()
+    able = [(r, marks) for r, marks in records if _all_written(fates, _company_keys(r))]
+    fates |= writer.upsert("contacts", [contact_object(contact, marks) for r, marks in able for contact in r.contacts])
+    contacts_s = clock()
+    joinable = [r for r, _ in able if r.company and r.contacts and _all_written(fates, _keys(r))]
     joins = writer.associate([link for r in joinable for link in _links(r, fates)])
-    answered |= dict.fromkeys((r.number for r in joinable), clock())
-    return {r.number: _fate_of(r, fates, joins, answered[r.number]) for r in records}
+    joins_s = clock()
+
+    def answered_s(record: Record) -> float:
+        """When the last of its objects was there."""
+        if record.company and record.contacts:
+            return joins_s
+        return contacts_s if record.contacts else companies_s
+
+    return [{r.number: _fate_of(r, fates, joins, answered_s(r)) for r in part.records} for part in parts]
 
 
 def _fate_of(record: Record, fates: Mapping[str, Fate], joins: Mapping[str, Fate], answered_s: float) -> RecordFate:

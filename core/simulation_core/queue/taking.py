@@ -1,0 +1,106 @@
+"""A worker's side of the queues: takes many jobs a round trip, and ends many. Everything raises QueueUnavailableError when Redis is away.
+
+A job is a hint: what it stands for is in the ledger. So what is lost here costs a second, until the dispatcher offers it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from redis import Redis
+from rq.utils import now as utc_now
+from rq.utils import utcformat
+
+from simulation_core.queue.connection import outages_translated
+from simulation_core.queue.jobs import SCHEDULED, WAKE, job_data
+from simulation_core.queue.names import Kind
+from simulation_core.queue.taking_scripts import ACKNOWLEDGE, GIVE_BACK, PUT_BACK, TAKE
+
+MOST_A_TAKE = 1_000  # jobs of one queue: what a script holds up others for stays in milliseconds
+LISTS = "rq:queue:"
+
+
+class Job(NamedTuple):
+    queue: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    jobs: Sequence[Job]  # of each queue in its order
+    others: Sequence[Job]  # they name another function: somebody else's, which no worker of ours can perform
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.others)
+
+
+class Intake:
+    """The jobs of one worker. `lease_seconds`: for how long a job that its worker doesn't prolong counts as under way."""
+
+    def __init__(self, redis: Redis, worker: str, *, lease_seconds: float, kind: Kind = Kind.DELIVER) -> None:
+        self._redis = redis
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._data = job_data(kind.function)
+        self._begins = self._data.partition(",")[0]
+        self._take, self._acknowledge, self._put_back, self._give_back = (
+            redis.register_script(script) for script in (TAKE, ACKNOWLEDGE, PUT_BACK, GIVE_BACK)
+        )
+
+    def wait(self, queues: Sequence[str], seconds: float) -> Job | None:
+        """Blocks until one of the queues has a job, and pops it: give it to `take`. The first named is looked into first.
+
+        Should the process be killed before, the job is in no list, and the ledger's next tick offers it again.
+        """
+        with outages_translated():
+            popped: Any = self._redis.blpop([f"{LISTS}{queue}" for queue in queues], timeout=seconds)
+        return Job(popped[0].decode().removeprefix(LISTS), popped[1].decode()) if popped else None
+
+    def take(self, room: Mapping[str, int], popped: Job | None = None) -> Taken:
+        """Up to so many jobs of each queue, and the one popped already. They are started under a lease: prolong them, and end them."""
+        arguments: list[str | float] = [self._worker, utcformat(utc_now()), self._lease_seconds, self._begins, *(popped or ("", ""))]
+        for queue, most in room.items():
+            if most > 0:
+                arguments += (queue, min(most, MOST_A_TAKE))
+        with outages_translated():
+            taken, others = self._take(args=arguments)
+        return Taken(
+            jobs=[Job(queue.decode(), id_.decode()) for queue, ids in taken for id_ in ids],
+            others=[Job(queue.decode(), id_.decode()) for queue, id_ in others],
+        )
+
+    def prolong(self, jobs: Iterable[Job]) -> None:
+        """A full lease from now, for those still held."""
+        ends: dict[str, dict[str, float]] = defaultdict(dict)
+        for job in jobs:
+            ends[job.queue][f"{job.id}:{self._worker}"] = round(time.time() + self._lease_seconds, 3)
+        with outages_translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for queue, members in ends.items():
+                pipeline.zadd(f"rq:wip:{queue}", members, xx=True)
+            pipeline.execute()
+
+    def acknowledge(self, jobs: Sequence[Job], *, left: int) -> int:
+        """They are done. `left`: how many others this worker has under way; with none, RQ's tools see it idle."""
+        return self._each(self._acknowledge, [self._worker, left], jobs)
+
+    def put_back(self, jobs: Sequence[Job]) -> int:
+        """Taken and not begun: they are the next ones again."""
+        return self._each(self._put_back, [self._worker], jobs)
+
+    def give_back(self, waits_ms: Mapping[Job, int]) -> int:
+        """Schedules each again, under its id, so many milliseconds from now. One that was offered again meanwhile stays as it is."""
+        arguments: list[str | float] = [WAKE, self._worker, self._data]
+        for job, wait_ms in waits_ms.items():
+            arguments += (job.queue, job.id, max(0, wait_ms))
+        with outages_translated():
+            return int(self._give_back(keys=[SCHEDULED], args=arguments)) if waits_ms else 0
+
+    def _each(self, script: Any, arguments: list[str | float], jobs: Sequence[Job]) -> int:
+        for job in jobs:
+            arguments += job
+        with outages_translated():
+            return int(script(args=arguments)) if jobs else 0

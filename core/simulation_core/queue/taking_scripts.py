@@ -1,0 +1,124 @@
+"""The Lua by which workers take jobs and end them, many a call. Each script says what it guarantees.
+
+A job that was taken is in its queue's wip zset (RQ's started registry) as `<job>:<worker>`, scored by the end of its lease in seconds. Only
+who finds its own member there may end the job: one that was too slow may find that the job was offered again meanwhile, to somebody else.
+RQ keeps a key for each execution besides; with many jobs a worker those keys would cost more than all the rest, and say nothing new.
+"""
+
+from __future__ import annotations
+
+from simulation_core.queue.scripts import PRELUDE
+
+_HELD = """
+local function held(queue, id, worker) return redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. worker) == 1 end
+
+-- A worker whose key is gone (Redis was wiped, or it was silent for too long) registers again; half a key would hide that.
+local function note(worker, ...)
+  if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, ...) end
+end
+"""
+
+# ARGV: worker, started_at, lease in seconds, how our data begin, queue and id of a job that was popped already (or '', ''),
+# then pairs: queue, how many at most.
+# Guarantees: a job leaves its list in the same moment as its lease begins, so whoever offers it again finds it in one of the two.
+# Returns the jobs of each queue in its order, those of them that aren't ours in a list of their own. What has no hash is dropped.
+TAKE = (
+    PRELUDE
+    + _HELD
+    + """
+local worker, started_at, ends, ours = ARGV[1], ARGV[2], string.format('%.3f', now + tonumber(ARGV[3])), ARGV[4]
+local taken, others, last = {}, {}, nil
+
+local function start(queue, ids)
+  local mine, members = {}, {}
+  for _, id in ipairs(ids) do
+    local data = redis.call('HGET', JOB .. id, 'data')
+    if data then
+      redis.call('HSET', JOB .. id, 'status', 'started', 'started_at', started_at, 'worker_name', worker)
+      members[#members + 1] = ends
+      members[#members + 1] = id .. ':' .. worker
+      if string.sub(data, 1, #ours) == ours then mine[#mine + 1] = id else others[#others + 1] = {queue, id} end
+      last = id
+    end
+  end
+  if #members > 0 then redis.call('ZADD', 'rq:wip:' .. queue, unpack(members)) end
+  return mine
+end
+
+if ARGV[6] ~= '' then taken[1] = {ARGV[5], start(ARGV[5], {ARGV[6]})} end
+for i = 7, #ARGV, 2 do
+  local ids = redis.call('LPOP', QUEUE .. ARGV[i], ARGV[i + 1])
+  if ids then taken[#taken + 1] = {ARGV[i], start(ARGV[i], ids)} end
+end
+if last then note(worker, 'state', 'busy', 'current_job', last) end
+return {taken, others}
+"""
+)
+
+# ARGV: worker, how many jobs it has left, then pairs: queue, id.
+# Guarantees: a job is deleted by who holds it, once; one that was offered again meanwhile stays. Returns how many were deleted.
+ACKNOWLEDGE = (
+    PRELUDE
+    + _HELD
+    + """
+local worker, done = ARGV[1], 0
+for i = 3, #ARGV, 2 do
+  if held(ARGV[i], ARGV[i + 1], worker) then
+    redis.call('UNLINK', JOB .. ARGV[i + 1])
+    done = done + 1
+  end
+end
+if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then
+  redis.call('HINCRBY', 'rq:worker:' .. worker, 'successful_job_count', done)
+  if ARGV[2] == '0' then
+    redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle')
+    redis.call('HDEL', 'rq:worker:' .. worker, 'current_job')
+  end
+end
+return done
+"""
+)
+
+# ARGV: worker, then pairs: queue, id, in the order in which they were taken.
+# Guarantees: what was taken and not begun is first in its queue again, in its old order. Returns how many went back.
+PUT_BACK = (
+    PRELUDE
+    + _HELD
+    + """
+local worker, back = ARGV[1], 0
+for i = #ARGV - 1, 2, -2 do
+  local queue, id = ARGV[i], ARGV[i + 1]
+  if held(queue, id, worker) then
+    redis.call('HSET', JOB .. id, 'status', 'queued')
+    redis.call('HDEL', JOB .. id, 'started_at', 'worker_name')
+    redis.call('LPUSH', QUEUE .. queue, id)
+    back = back + 1
+  end
+end
+return back
+"""
+)
+
+# KEYS: zset. ARGV: wake channel, worker, data without arguments, then triples: queue, id, milliseconds from now.
+# Guarantees: a job's started state ends in the same moment as it is scheduled again, under the same id; one that was offered again
+# meanwhile stays as it is. Returns how many were scheduled.
+GIVE_BACK = (
+    PRELUDE
+    + _HELD
+    + """
+local zset, channel, worker, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
+local back = 0
+for i = 4, #ARGV, 3 do
+  local queue, id = ARGV[i], ARGV[i + 1]
+  if held(queue, id, worker) then
+    redis.call('DEL', JOB .. id)
+    scheduled(JOB .. id, queue, data)
+    redis.call('ZADD', zset, string.format('%.3f', now + tonumber(ARGV[i + 2]) / 1000), id)
+    back = back + 1
+  end
+end
+wake(zset, channel, before)
+return back
+"""
+)

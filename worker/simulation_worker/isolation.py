@@ -1,0 +1,58 @@
+"""A batch whose worker died twice is delivered by a process of its own: should it kill that one too, nobody else's work is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from simulation_core.ledger.values import Claimed
+from simulation_worker.deliver import crashed
+from simulation_worker.load import End
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "simulation_worker.alone")
+LONGEST_SECONDS = 300.0  # a batch's calls all have deadlines; what takes longer than this is stuck
+LOOK_SECONDS = 1.0
+
+
+def carry_out_alone(
+    claimed: Claimed,
+    portal: str,
+    *,
+    beat: Callable[[], None] = lambda: None,
+    command: Sequence[str] = COMMAND,
+    longest_seconds: float = LONGEST_SECONDS,
+) -> End | None:
+    """None: the other process delivered the batch and ended its claim. Else how the claim is to be ended: it died, or was stuck.
+
+    The claim is handed over: the fence is all that the other process is told, besides the environment it inherits.
+    """
+    fence = claimed.fence
+    log.warning("batch %d of %s goes to a process of its own: %d attempts died", fence.batch, fence.simulation_id, claimed.crashes)
+    given = {"simulation_id": str(fence.simulation_id), "batch": fence.batch, "attempt": fence.attempt, "portal": portal}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    until_s = time.monotonic() + longest_seconds
+    told: str | None = json.dumps(given)
+    while True:
+        try:
+            process.communicate(told, timeout=LOOK_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            told = None
+            beat()
+            if time.monotonic() > until_s:
+                process.kill()
+                process.wait()
+                return crashed(claimed, f"stuck: its own process did not end within {longest_seconds:g} s")
+        except BrokenPipeError:
+            process.wait()
+            break
+    if process.returncode == 0:
+        return None
+    how = f"killed by signal {-process.returncode}" if process.returncode < 0 else f"with exit code {process.returncode}, see the log"
+    return crashed(claimed, f"in a process of its own, {how}")

@@ -1,0 +1,55 @@
+"""A load: the claimed batches that one slot delivers together, in shared calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from simulation_core.ledger.values import Claimed, Fence, Finish
+from simulation_core.queue.taking import Job
+
+MOST_RECORDS = 100  # what one call to HubSpot carries
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """Gives a claim back: PENDING again, claimable after `retry_after_ms`. `crashed`: it was begun, and its delivery broke down."""
+
+    fence: Fence
+    retry_after_ms: int = 0
+    crashed: bool = False
+
+
+End = Finish | Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A batch that is ours until its lease ends, and the job by which it came."""
+
+    claimed: Claimed
+    job: Job
+
+
+def loads(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """In their order, as many together as fit into a call. A batch that died twice is alone: it may take the process along."""
+    load: list[Claim] = []
+    records = 0
+    for claim in claims:
+        count = len(claim.claimed.due_ms)
+        if load and (records + count > MOST_RECORDS or suspicious(claim.claimed) or suspicious(load[-1].claimed)):
+            yield load
+            load, records = [], 0
+        load.append(claim)
+        records += count
+    if load:
+        yield load
+
+
+ALONE_AFTER = 2  # deaths in company
+MOST_CRASHES = ALONE_AFTER + 3  # three deaths alone set it aside
+
+
+def suspicious(claimed: Claimed) -> bool:
+    """Whoever had it died, twice in a row: perhaps of it."""
+    return claimed.crashes >= ALONE_AFTER

@@ -1,0 +1,129 @@
+"""The workshop: claims the batches of the jobs that were taken, delivers them in slots, and has their ends written.
+
+One claim is under way from `begin` until its end is written: as long, its lease is kept in Postgres and its job's in Redis.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from sqlalchemy import Engine
+
+from simulation_core.errors import QueueUnavailableError
+from simulation_core.ledger.values import Claimed
+from simulation_core.queue.taking import Intake, Job
+from simulation_worker.books import Books, Entry
+from simulation_worker.claiming import Claiming, claim
+from simulation_worker.deliver import Delivery, given_up
+from simulation_worker.desk import Desk
+from simulation_worker.isolation import carry_out_alone
+from simulation_worker.lease import Lease
+from simulation_worker.load import MOST_CRASHES, MOST_RECORDS, Claim, End, Release, loads, suspicious
+from simulation_worker.metrics import Metrics
+from simulation_worker.slots import Slots
+from simulation_worker.under_way import UnderWay
+
+log = logging.getLogger(__name__)
+
+JOB_SECONDS = 15  # how long a silent job counts as under way, and so isn't offered again: what a kill between taking and claim costs
+
+
+class Workshop:
+    """`stopping`: what a slot has not begun by then is given back. Queues are told apart by name, each with its portal's desk."""
+
+    def __init__(
+        self, engine: Engine, intake: Intake, delivery: Delivery, *, metrics: Metrics, slots: Slots, stopping: threading.Event
+    ) -> None:
+        self.intake = intake
+        self.under_way = UnderWay()
+        self._engine = engine
+        self._delivery = delivery
+        self._metrics = metrics
+        self._slots = slots
+        self._stopping = stopping
+        self._books = Books(engine, metrics=metrics, on_ended=self._ended)
+        self._largest: dict[str, int] = {}  # by queue: records of the largest batch of the last claim
+
+    def open(self) -> None:
+        self._books.start()
+
+    def close(self) -> None:
+        """Returns when all that was begun is done and written."""
+        self._slots.close()
+        self._books.close()
+
+    def room(self, desks: Mapping[str, Desk]) -> dict[str, int]:
+        """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out."""
+        loads = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
+        return {queue: count * max(1, MOST_RECORDS // self._largest.get(queue, MOST_RECORDS)) for queue, count in loads.items()}
+
+    def wait_for_room(self, seconds: float) -> None:
+        self._slots.wait_freed(seconds)
+
+    def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk]) -> None:
+        """Claims them all in one statement. Raises LedgerUnavailableError if it couldn't, QueueUnavailableError once all were begun."""
+        got = claim(self._engine, jobs, lease_ms=self._delivery.lease_ms)
+        for queue, claims in got.claims.items():
+            self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
+            for load in loads(claims):
+                self._begin_load(load, desks[queue], got)
+        self._count(got)
+        self.intake.give_back(got.early)
+        self.intake.acknowledge(got.refused, left=self.under_way.count)
+
+    def keep_leases(self) -> None:
+        for lease in self.under_way.leases():
+            lease.keep()
+
+    def beaten_s(self) -> float:
+        """When the slot that is silent for longest began its last call, on the monotonic clock."""
+        return min((lease.beaten_s for lease in self.under_way.leases()), default=time.monotonic())
+
+    def _begin_load(self, load: Sequence[Claim], desk: Desk, got: Claiming) -> None:
+        lease = Lease(self._engine, [each.claimed.fence for each in load], lease_ms=self._delivery.lease_ms, asked_s=got.asked_s)
+        self.under_way.begin((each.job for each in load), lease)
+        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms))
+
+    def _carry_out(self, load: Sequence[Claim], desk: Desk, lease: Lease, ahead_ms: float) -> None:
+        """In a slot."""
+        ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
+        self._books.hand_in([Entry(claim=each, end=end, lease=lease) for each, end in zip(load, ends, strict=True) if end])
+        self._ended([each for each, end in zip(load, ends, strict=True) if end is None])
+
+    def _ends(self, load: Sequence[Claimed], desk: Desk, lease: Lease, ahead_ms: float) -> Sequence[End | None]:
+        first = load[0]
+        if self._stopping.is_set():  # not begun: another worker may
+            return [Release(fence=claimed.fence) for claimed in load]
+        if first.crashes >= MOST_CRASHES:
+            return [given_up(first, "the workers that had it died, and then the processes it had for itself; their logs may say why")]
+        if suspicious(first):
+            return [carry_out_alone(first, desk.portal.name, beat=lease.beat)]
+        return self._delivery.carry_out(load, desk, lease, ahead_ms=ahead_ms)
+
+    def _count(self, got: Claiming) -> None:
+        late_ms = [
+            each.claimed.claimed_ms - each.claimed.due_ms[-1]
+            for claims in got.claims.values()
+            for each in claims
+            if each.claimed.fence.attempt == 1
+        ]
+        self._metrics.start_lateness.observe_ms(late_ms)
+        if got.early:
+            self._metrics.jobs.labels("early").inc(len(got.early))
+        if got.refused:
+            self._metrics.jobs.labels("refused").inc(len(got.refused))
+
+    def _ended(self, claims: Sequence[Claim]) -> None:
+        """Their outcome is in the ledger, or left to it. Should Redis not hear of it, the jobs' leases run out."""
+        if not claims:
+            return
+        jobs = [each.job for each in claims]
+        left = self.under_way.end(jobs)
+        try:
+            self.intake.acknowledge(jobs, left=left)
+        except QueueUnavailableError as error:
+            log.debug("%d jobs could not be acknowledged: %s", len(jobs), error)
