@@ -11,17 +11,21 @@ a batch could go out before its shifted time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Engine, Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.groups import grouped
 from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.sql import (
     CLAIMED,
     DONE,
+    GIVEN_CLAIMS,
+    GIVEN_RUNS,
     IS_CLAIMED,
     MISSED_RECORDS,
     NOW_MS,
@@ -29,6 +33,7 @@ from simulation_core.ledger.sql import (
     PENDING,
     SKIP_OFFSET_MS,
     after_ms,
+    given,
     to_ms,
 )
 from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
@@ -43,45 +48,45 @@ WHERE simulation_id = ANY(CAST(:simulations AS uuid[])) ORDER BY simulation_id F
 """
 
 # What was never begun and missed is not begun before it was decided what becomes of it, nor once it is to be skipped.
-SKIPPED_SOON = "l.attempt = 0 AND l.offset_ms <= r.skip_offset_ms"
-MISSED = "l.attempt = 0 AND r.missed_is_decided AND r.origin_ms + l.offset_ms <= r.now_ms - :missed_after_ms"
+SKIPPED_SOON = "l.attempt = 0 AND l.offset_ms <= l.skip_offset_ms"
+MISSED = "l.attempt = 0 AND l.missed_is_decided AND l.origin_ms + l.offset_ms <= l.now_ms - :missed_after_ms"
 
 # Guarantees: of any number of claims for a batch and attempt one succeeds; none is early by Postgres's clock; only of runs that are on;
 # none of a batch that is being skipped, or about which missedRecords has to be asked first; it keeps the shift it was due by.
 # The rows are locked in the one order (simulation, number), also those that turn out not to be claimable.
 CLAIM = f"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
-        AS g (simulation_id, number, attempt)
+WITH runs AS MATERIALIZED (
+    SELECT r.id, r.first, r.last, s.status, s.start_time, s.shift_milliseconds AS shift_ms, c.run_state, {ORIGIN_MS} AS origin_ms,
+           {NOW_MS} AS now_ms, {SKIP_OFFSET_MS} AS skip_offset_ms, {MISSED_RECORDS} <> 'CatchUp' AS missed_is_decided
+    FROM {GIVEN_RUNS} JOIN simulations s ON s.id = r.id JOIN simulation_control c ON c.simulation_id = r.id
 ), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before, g.attempt AS asked
-    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
+    SELECT b.simulation_id, b.number, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before, g.attempt AS asked,
+           r.first + g.position - 1 AS place, r.status, r.start_time, r.shift_ms, r.run_state, r.origin_ms, r.now_ms, r.skip_offset_ms,
+           r.missed_is_decided
+    FROM runs r
+    CROSS JOIN LATERAL {given("numbers AS integer[]", "attempts AS integer[]")} AS g (number, attempt, position)
+    JOIN batches b ON b.simulation_id = r.id AND b.number = g.number
     ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
-), runs AS MATERIALIZED (
-    SELECT s.id, s.status, s.start_time, s.shift_milliseconds AS shift_ms, c.run_state, {ORIGIN_MS} AS origin_ms, {NOW_MS} AS now_ms,
-           {SKIP_OFFSET_MS} AS skip_offset_ms, {MISSED_RECORDS} <> 'CatchUp' AS missed_is_decided
-    FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
-    WHERE s.id = ANY(CAST(:simulations AS uuid[]))
 ), judged AS MATERIALIZED (
-    SELECT l.simulation_id, l.number, r.shift_ms, r.now_ms,
-           greatest(r.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - r.now_ms AS remaining_ms,
-           CASE WHEN r.run_state <> 'RUNNING' THEN 'the run is ' || lower(r.run_state)
-                WHEN r.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(r.status)
-                WHEN r.start_time IS NULL THEN 'the run has no start yet'
+    SELECT l.simulation_id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
+           greatest(l.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - l.now_ms AS remaining_ms,
+           CASE WHEN l.run_state <> 'RUNNING' THEN 'the run is ' || lower(l.run_state)
+                WHEN l.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(l.status)
+                WHEN l.start_time IS NULL THEN 'the run has no start yet'
                 WHEN l.state = {DONE} THEN 'the batch is done'
                 WHEN l.asked <> l.attempt + 1 THEN 'the job is stale'
                 WHEN l.state = {CLAIMED} AND l.lease_until > statement_timestamp() THEN 'the batch is claimed by another'
                 WHEN {SKIPPED_SOON} THEN 'the batch is being skipped'
                 WHEN {MISSED} THEN 'the batch was missed; missedRecords decides'
            END AS refusal
-    FROM locked l JOIN runs r ON r.id = l.simulation_id
+    FROM locked l
 ), claimed AS (
     UPDATE batches b SET state = {CLAIMED}, attempt = b.attempt + 1, not_before = NULL, claimed_shift_ms = j.shift_ms,
            lease_until = {after_ms("CAST(:lease_ms AS bigint)")},
            crashes = b.crashes + CASE WHEN b.state = {CLAIMED} THEN 1 ELSE 0 END
     FROM judged j
     WHERE b.simulation_id = j.simulation_id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
-    RETURNING b.*
+    RETURNING b.*, j.place, j.origin_ms, j.now_ms
 ), queued AS MATERIALIZED (
     SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM claimed) AND s.status = 'QUEUED'
     ORDER BY s.id FOR NO KEY UPDATE
@@ -90,17 +95,17 @@ WITH given AS MATERIALIZED (
            updated_at = statement_timestamp()
     FROM queued q WHERE s.id = q.id AND s.status = 'QUEUED'
 )
-SELECT j.simulation_id, j.number, j.refusal, j.remaining_ms, j.now_ms, b.number IS NOT NULL AS is_claimed,
-       b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes
-FROM judged j LEFT JOIN claimed b ON b.simulation_id = j.simulation_id AND b.number = j.number
+SELECT place, true AS is_claimed, now_ms, attempt, first_record, origin_ms + offset_ms AS due_ms,
+       nullif(record_offsets, '{{0}}') AS record_offsets, outcomes, tries, crashes, NULL AS refusal, NULL AS remaining_ms
+FROM claimed
+UNION ALL
+SELECT place, false, now_ms, NULL, NULL, NULL, NULL, NULL, NULL, NULL, refusal, remaining_ms
+FROM judged WHERE refusal IS NOT NULL OR remaining_ms > 0
 """
 
 # Guarantees: only the holder of an unexpired claim of a run that is on gets more time.
 RENEW = f"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
-        AS g (simulation_id, number, attempt)
-), locked AS MATERIALIZED (
+WITH given AS MATERIALIZED ({GIVEN_CLAIMS}), locked AS MATERIALIZED (
     SELECT b.simulation_id, b.number
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     JOIN simulation_control c ON c.simulation_id = b.simulation_id AND c.run_state = 'RUNNING'
@@ -114,10 +119,7 @@ RETURNING b.simulation_id, b.number, b.attempt
 
 # Guarantees: a claim is given back once, by its holder; it counts as a crash only where the holder says so.
 RELEASE = f"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]), CAST(:attempts AS integer[]))
-        AS g (simulation_id, number, attempt)
-), locked AS MATERIALIZED (
+WITH given AS MATERIALIZED ({GIVEN_CLAIMS}), locked AS MATERIALIZED (
     SELECT b.simulation_id, b.number
     FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
     WHERE {IS_CLAIMED} AND b.attempt = g.attempt
@@ -128,6 +130,10 @@ UPDATE batches b SET state = {PENDING}, lease_until = NULL, crashes = b.crashes 
 FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
 RETURNING b.simulation_id, b.number, b.attempt
 """
+
+
+_HOLD_CONTROL, _CLAIM, _RENEW, _RELEASE = text(HOLD_CONTROL), text(CLAIM), text(RENEW), text(RELEASE)
+_OUTCOMES = tuple(Outcome)
 
 
 def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int, missed_after_ms: int = MISSED_AFTER_MS) -> list[ClaimResult]:
@@ -150,9 +156,10 @@ def renew(engine: Engine, fences: Sequence[Fence], lease_ms: int) -> list[bool]:
     """
     if not fences:
         return []
+    parameters = grouped(fences).parameters
     with transaction(engine) as connection:
-        _hold_control(connection, fences)
-        rows = connection.execute(text(RENEW), {**_columns(fences), "lease_ms": lease_ms}).all()
+        connection.execute(_HOLD_CONTROL, {"simulations": parameters["simulations"]})
+        rows = connection.execute(_RENEW, {**parameters, "lease_ms": lease_ms}).all()
     return _told(fences, rows)
 
 
@@ -164,7 +171,7 @@ def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0,
     if not fences:
         return []
     with transaction(engine) as connection:
-        rows = connection.execute(text(RELEASE), {**_columns(fences), "retry_after_ms": retry_after_ms, "crashed": crashed}).all()
+        rows = connection.execute(_RELEASE, {**grouped(fences).parameters, "retry_after_ms": retry_after_ms, "crashed": crashed}).all()
     return _told(fences, rows)
 
 
@@ -177,66 +184,43 @@ def _claim_alone(engine: Engine, request: ClaimRequest, lease_ms: int, missed_af
 
 
 def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: int, missed_after_ms: int) -> list[ClaimResult]:
-    distinct = {(request.simulation_id, request.batch): request for request in reversed(requests)}
-    asked = [Fence(simulation_id=one.simulation_id, batch=one.batch, attempt=one.attempt) for one in distinct.values()]
+    group = grouped(requests)
     with transaction(engine) as connection:
-        _hold_control(connection, asked)
-        bounds = {"lease_ms": lease_ms, "missed_after_ms": missed_after_ms}
-        rows = connection.execute(text(CLAIM), {**_columns(asked), **bounds}).mappings().all()
-        runs = runs_by_id(connection, {row["simulation_id"] for row in rows if row["is_claimed"]})
-    answers = {(row["simulation_id"], row["number"]): row for row in rows}
-    return [_result(request, distinct, answers, runs, lease_ms) for request in requests]
+        connection.execute(_HOLD_CONTROL, {"simulations": group.parameters["simulations"]})
+        rows = connection.execute(_CLAIM, {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}).all()
+        runs = runs_by_id(connection, group.runs) if any(row.is_claimed for row in rows) else {}
+    results: list[ClaimResult | None] = [None] * len(requests)
+    for row in rows:
+        position = group.order[row[0] - 1]
+        results[position] = _result(requests[position], row, runs, lease_ms)
+    asked = set(group.order)
+    return [result or _no_answer(requests[position], position in asked) for position, result in enumerate(results)]
 
 
-def _result(
-    request: ClaimRequest,
-    distinct: dict[tuple[UUID, int], ClaimRequest],
-    answers: dict[tuple[UUID, int], RowMapping],
-    runs: dict[UUID, Run],
-    lease_ms: int,
-) -> ClaimResult:
-    key = (request.simulation_id, request.batch)
-    if distinct[key] is not request:
-        return Refused(request=request, why="the batch was asked for twice in one group")
-    row = answers.get(key)
-    if row is None:
-        return Refused(request=request, why="the batch doesn't exist")
-    if row["is_claimed"]:
-        return _claimed(request, row, runs[request.simulation_id], lease_ms)
-    if row["refusal"] is not None:
-        return Refused(request=request, why=row["refusal"])
-    return Early(request=request, remaining_ms=row["remaining_ms"])
-
-
-def _claimed(request: ClaimRequest, row: RowMapping, run: Run, lease_ms: int) -> Claimed:
-    assert run.start_ms is not None, "a run without a start has nothing due"
-    last_due_ms = run.start_ms + run.shift_ms + row["offset_ms"]
-    count = len(row["record_offsets"])
+def _result(request: ClaimRequest, row: Row[Any], runs: Mapping[UUID, Run], lease_ms: int) -> ClaimResult:
+    _, is_claimed, now_ms, attempt, first_record, due_ms, record_offsets, outcomes, tries, crashes, refusal, remaining_ms = row
+    if not is_claimed:
+        if refusal is not None:
+            return Refused(request=request, why=refusal)
+        return Early(request=request, remaining_ms=remaining_ms)
+    count = 1 if record_offsets is None else len(record_offsets)
     return Claimed(
-        fence=Fence(simulation_id=request.simulation_id, batch=request.batch, attempt=row["attempt"]),
-        run=run,
-        first_record=row["first_record"],
-        due_ms=[last_due_ms - before for before in row["record_offsets"]],
-        outcomes=[Outcome(outcome) for outcome in row["outcomes"] or [0] * count],
-        tries=row["tries"] or [0] * count,
-        crashes=row["crashes"],
-        claimed_ms=row["now_ms"],
+        fence=Fence(request.simulation_id, request.batch, attempt),
+        run=runs[request.simulation_id],
+        first_record=first_record,
+        due_ms=(due_ms,) if record_offsets is None else [due_ms - before for before in record_offsets],
+        outcomes=(Outcome.PENDING,) * count if outcomes is None else [_OUTCOMES[outcome] for outcome in outcomes],
+        tries=(0,) * count if tries is None else tries,
+        crashes=crashes,
+        claimed_ms=now_ms,
         lease_ms=lease_ms,
     )
 
 
-def _hold_control(connection: Connection, fences: Sequence[Fence]) -> None:
-    connection.execute(text(HOLD_CONTROL), {"simulations": list({fence.simulation_id for fence in fences})})
-
-
-def _columns(fences: Sequence[Fence]) -> dict[str, list[UUID] | list[int]]:
-    return {
-        "simulations": [fence.simulation_id for fence in fences],
-        "numbers": [fence.batch for fence in fences],
-        "attempts": [fence.attempt for fence in fences],
-    }
+def _no_answer(request: ClaimRequest, was_asked: bool) -> Refused:
+    return Refused(request=request, why="the batch doesn't exist" if was_asked else "the batch was asked for twice in one group")
 
 
 def _told(fences: Sequence[Fence], rows: Sequence[Sequence[object]]) -> list[bool]:
     done = {tuple(row) for row in rows}
-    return [(fence.simulation_id, fence.batch, fence.attempt) in done for fence in fences]
+    return [fence in done for fence in fences]

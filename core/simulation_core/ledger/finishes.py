@@ -9,27 +9,81 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.endings import COUNT_AND_END
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
-from simulation_core.ledger.sql import DONE, IS_CLAIMED, NOW_MS, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, to_ms
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
 _log = logging.getLogger(__name__)
 
+_EDGES = array(list(EDGES_MS))
+
 # What names a claim, and locks it against everyone else: state and attempt must be those of the claim.
 GUARD = f"{IS_CLAIMED} AND b.attempt = g.attempt"
 
 # The plan may be shifted while a batch is delivered: it was due by the shift of its claim. NULL: claimed by a build that stored none.
-CLAIMED_SHIFT = "coalesce(l.claimed_shift_ms, s.shift_milliseconds)"
+CLAIMED_SHIFT = "coalesce(b.claimed_shift_ms, r.shift_ms)"
+
+# A batch that nothing was said about before, and of which all was delivered at one moment: nearly all of them. It costs by the batch;
+# the others, which have something to say about single records, go record by record.
+IS_WHOLE = "(b.outcomes IS NULL AND g.outcomes IS NULL AND g.rest_ms IS NOT NULL)"
+
+# A record counts once: what isn't PENDING any more keeps its outcome, whatever is said of it now.
+WAS_OPEN = "coalesce(z.old_outcome, 0) = 0"
+
+_GIVEN = given(
+    "numbers AS integer[]",
+    "attempts AS integer[]",
+    "rest AS bigint[]",
+    "retry_after AS bigint[]",
+    "outcomes AS text[]",
+    "tried AS text[]",
+    "delivered AS text[]",
+    "crm_ids AS text[]",
+    "errors AS text[]",
+)
+
+# One batch record by record, from a row `l` of `locked`.
+_MIXED = f"""
+SELECT array_agg(o.outcome ORDER BY o.position)::smallint[] AS outcomes, array_agg(o.tries ORDER BY o.position)::smallint[] AS tries,
+       array_agg(o.delivered_offset ORDER BY o.position) AS delivered_offsets,
+       array_agg(CASE WHEN o.was_open AND o.outcome = 1 THEN o.delivered_offset - o.due_offset END ORDER BY o.position) AS lateness_ms,
+       array_agg(o.was_open ORDER BY o.position) AS were_open, array_agg(o.is_exhausted ORDER BY o.position) AS are_exhausted,
+       count(*) FILTER (WHERE o.outcome = 0) AS left_over,
+       count(*) FILTER (WHERE o.outcome = 1 AND o.was_open) AS newly_delivered,
+       count(*) FILTER (WHERE o.outcome = 2 AND o.was_open) AS newly_failed,
+       count(*) FILTER (WHERE o.outcome = 3 AND o.was_open) AS newly_skipped
+FROM (
+    SELECT c.*, CASE WHEN NOT c.was_open THEN c.old_delivered
+                     WHEN c.outcome = 1 THEN coalesce(c.delivered_ms, CASE WHEN c.is_named THEN l.now_ms ELSE l.rest_ms END) - l.start_ms
+                END AS delivered_offset
+    FROM (
+        SELECT z.position, z.old_delivered, z.delivered_ms, {WAS_OPEN} AS was_open, z.given_outcome IS NOT NULL AS is_named,
+               l.offset_ms - z.before_ms + l.shift_ms AS due_offset, e.is_exhausted,
+               coalesce(z.tries, 0) + CASE WHEN {WAS_OPEN} THEN coalesce(z.tried, 0) ELSE 0 END AS tries,
+               CASE WHEN NOT {WAS_OPEN} THEN z.old_outcome
+                    WHEN z.given_outcome IS NULL AND l.rest_ms IS NOT NULL THEN 1
+                    WHEN e.is_exhausted THEN 2
+                    ELSE coalesce(z.given_outcome, 0) END AS outcome
+        FROM unnest(l.record_offsets, l.outcomes, l.tries, l.delivered_offsets,
+                    l.new_outcomes::smallint[], l.tried::smallint[], l.delivered_ms::bigint[])
+             WITH ORDINALITY AS z (before_ms, old_outcome, tries, old_delivered, given_outcome, tried, delivered_ms, position)
+        CROSS JOIN LATERAL (
+            SELECT {WAS_OPEN} AND z.given_outcome = 0 AND z.tried = 1 AND coalesce(z.tries, 0) + 1 >= l.tries_limit AS is_exhausted
+        ) e
+        WHERE z.before_ms IS NOT NULL
+    ) c
+) o
+"""
 
 # Guarantees:
 # - a claim is finished at most once, by its holder (the guard, judged again on the row's newest version after waiting for its lock)
@@ -37,61 +91,47 @@ CLAIMED_SHIFT = "coalesce(l.claimed_shift_ms, s.shift_milliseconds)"
 # - batches are locked by (simulation, number), then simulations by id, so groups can't deadlock
 # - lateness, and the part of the window, are judged by the due time that the claim was for
 # - what ended stays ended: a terminal status is never overwritten, and a cancelled run is left to settle()
+# Each batch is one row all the way through, joined by its key alone: a join by anything else costs the square of the group.
 FINISH = f"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(CAST(:ordinals AS integer[]), CAST(:simulations AS uuid[]), CAST(:numbers AS integer[]),
-                         CAST(:attempts AS integer[]), CAST(:retry_after AS bigint[]), CAST(:outcomes AS text[]),
-                         CAST(:tried AS text[]), CAST(:delivered AS text[]), CAST(:crm_ids AS text[]), CAST(:errors AS text[]))
-        AS g (ordinal, simulation_id, number, attempt, retry_after_ms, outcomes, tried, delivered, crm_ids, errors)
-), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number, b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.delivered_offsets,
-           b.claimed_shift_ms, g.ordinal, g.retry_after_ms, g.crm_ids::jsonb AS crm_ids, g.errors::jsonb AS errors,
-           g.outcomes::smallint[] AS new_outcomes, g.tried::smallint[] AS tried, g.delivered::bigint[] AS delivered_ms
-    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
-    WHERE {GUARD}
-    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
-), timed AS MATERIALIZED (
-    SELECT l.*, {to_ms("s.start_time")} AS start_ms, {CLAIMED_SHIFT} AS shift_ms, {NOW_MS} AS now_ms,
+WITH runs AS MATERIALIZED (
+    SELECT r.id, r.first, r.last, {to_ms("s.start_time")} AS start_ms, s.shift_milliseconds AS shift_ms, {NOW_MS} AS now_ms,
            greatest(1, {to_ms("s.end_time")} - {to_ms("s.start_time")}) AS window_ms,
            coalesce((s.spec #>> '{{retries,limit}}')::integer, 5) AS tries_limit
-    FROM locked l JOIN simulations s ON s.id = l.simulation_id
-), cells AS MATERIALIZED (
-    SELECT l.ordinal, r.position, l.simulation_id, l.attempt, l.first_record + r.position - 1 AS record,
-           r.old_outcome, r.tries, r.outcome, r.given_outcome,
-           CASE WHEN r.old_outcome = 1 THEN r.old_delivered
-                WHEN r.outcome = 1 THEN coalesce(r.delivered_ms, l.now_ms) - l.start_ms END AS delivered_offset,
-           l.offset_ms - r.before_ms + l.shift_ms AS due_offset, l.shift_ms, l.window_ms,
-           CASE WHEN l.errors <> '{{}}' THEN l.errors -> (r.position - 1)::text END AS error
-    FROM timed l
-    CROSS JOIN LATERAL (
-        SELECT z.position, z.before_ms, z.old_delivered, z.delivered_ms,
-               coalesce(z.old_outcome, 0) AS old_outcome,
-               coalesce(z.tries, 0) + CASE WHEN coalesce(z.old_outcome, 0) = 0 THEN coalesce(z.tried, 0) ELSE 0 END AS tries,
-               coalesce(z.given_outcome, 0) AS given_outcome,
-               CASE WHEN coalesce(z.old_outcome, 0) <> 0 THEN z.old_outcome
-                    WHEN coalesce(z.given_outcome, 0) <> 0 THEN z.given_outcome
-                    WHEN z.tried = 1 AND coalesce(z.tries, 0) + 1 >= l.tries_limit THEN 2
-                    ELSE 0 END AS outcome
-        FROM unnest(l.record_offsets, l.outcomes, l.tries, l.delivered_offsets, l.new_outcomes, l.tried, l.delivered_ms)
-             WITH ORDINALITY AS z (before_ms, old_outcome, tries, old_delivered, given_outcome, tried, delivered_ms, position)
-        WHERE z.before_ms IS NOT NULL
-    ) r
-), batched AS MATERIALIZED (
-    SELECT ordinal, array_agg(outcome ORDER BY position)::smallint[] AS outcomes, array_agg(tries ORDER BY position)::smallint[] AS tries,
-           array_agg(delivered_offset ORDER BY position) AS delivered_offsets,
-           count(*) FILTER (WHERE outcome = 0) AS left_over,
-           count(*) FILTER (WHERE outcome = 1 AND old_outcome = 0) AS newly_delivered,
-           count(*) FILTER (WHERE outcome = 2 AND old_outcome = 0) AS newly_failed,
-           count(*) FILTER (WHERE outcome = 3 AND old_outcome = 0) AS newly_skipped
-    FROM cells GROUP BY ordinal
+    FROM {GIVEN_RUNS} JOIN simulations s ON s.id = r.id
+), locked AS MATERIALIZED (
+    SELECT b.simulation_id, b.number, b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.delivered_offsets,
+           {IS_WHOLE} AS is_whole, {CLAIMED_SHIFT} AS shift_ms, r.start_ms, r.now_ms, r.window_ms, r.tries_limit,
+           r.first + g.position - 1 AS place, g.rest_ms, g.retry_after_ms, g.outcomes AS new_outcomes, g.tried, g.delivered_ms,
+           g.crm_ids, g.errors
+    FROM runs r
+    CROSS JOIN LATERAL {_GIVEN}
+        AS g (number, attempt, rest_ms, retry_after_ms, outcomes, tried, delivered_ms, crm_ids, errors, position)
+    JOIN batches b ON b.simulation_id = r.id AND b.number = g.number
+    WHERE {GUARD}
+    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+), mixed AS MATERIALIZED (
+    SELECT l.simulation_id, l.number, l.place, l.attempt, l.first_record, l.shift_ms, l.window_ms, l.crm_ids, l.errors::jsonb AS errors,
+           CASE WHEN l.retry_after_ms > 0 THEN l.retry_after_ms END AS retry_after_ms, m.*
+    FROM locked l CROSS JOIN LATERAL ({_MIXED}) m
+    WHERE NOT l.is_whole
+), ended AS (
+    SELECT l.simulation_id, l.number, l.place, l.crm_ids, array_fill(1::smallint, ARRAY[w.records]) AS outcomes,
+           NULL::smallint[] AS tries, array_fill(l.rest_ms - l.start_ms, ARRAY[w.records]) AS delivered_offsets,
+           NULL::bigint AS retry_after_ms, 0 AS left_over, w.records AS newly_delivered, 0 AS newly_failed, 0 AS newly_skipped
+    FROM locked l CROSS JOIN LATERAL (SELECT cardinality(l.record_offsets) AS records) w
+    WHERE l.is_whole
+    UNION ALL
+    SELECT simulation_id, number, place, crm_ids, outcomes, tries, delivered_offsets, retry_after_ms,
+           left_over, newly_delivered, newly_failed, newly_skipped
+    FROM mixed
 ), moved AS (
-    UPDATE batches b SET outcomes = n.outcomes, tries = n.tries, delivered_offsets = n.delivered_offsets,
-           crm_ids = CASE WHEN l.crm_ids = '{{}}' THEN b.crm_ids ELSE coalesce(b.crm_ids, '{{}}') || l.crm_ids END,
-           state = CASE WHEN n.left_over > 0 THEN {PENDING} ELSE {DONE} END, lease_until = NULL, crashes = 0,
-           not_before = CASE WHEN n.left_over > 0 AND l.retry_after_ms > 0 THEN {after_ms("l.retry_after_ms")} END
-    FROM locked l JOIN batched n ON n.ordinal = l.ordinal
-    WHERE b.simulation_id = l.simulation_id AND b.number = l.number
-    RETURNING b.simulation_id, l.ordinal, n.newly_delivered, n.newly_failed, n.newly_skipped
+    UPDATE batches b SET outcomes = e.outcomes, tries = e.tries, delivered_offsets = e.delivered_offsets,
+           crm_ids = CASE WHEN e.crm_ids IS NULL THEN b.crm_ids ELSE coalesce(b.crm_ids, '{{}}') || e.crm_ids::jsonb END,
+           state = CASE WHEN e.left_over > 0 THEN {PENDING} ELSE {DONE} END, lease_until = NULL, crashes = 0,
+           not_before = CASE WHEN e.left_over > 0 THEN {after_ms("e.retry_after_ms")} END
+    FROM ended e
+    WHERE b.simulation_id = e.simulation_id AND b.number = e.number
+    RETURNING b.simulation_id, e.place, e.newly_delivered, e.newly_failed, e.newly_skipped
 ), sums AS MATERIALIZED (
     SELECT simulation_id, sum(newly_delivered)::integer AS delivered, sum(newly_failed)::integer AS failed,
            sum(newly_skipped)::integer AS skipped
@@ -105,22 +145,35 @@ WITH given AS MATERIALIZED (
     WHERE s.id = m.simulation_id
 ), noted AS (
     INSERT INTO deltas (simulation_id, buckets, lateness)
-    SELECT simulation_id,
-           array_agg(least(39, greatest(0, (delivered_offset - shift_ms) * 40 / window_ms))::smallint ORDER BY ordinal, position),
-           array_agg(width_bucket(delivered_offset - due_offset, CAST(:edges AS bigint[]))::smallint ORDER BY ordinal, position)
-    FROM cells WHERE outcome = 1 AND old_outcome = 0 GROUP BY simulation_id
+    SELECT d.simulation_id, array_agg(least(39, greatest(0, d.bucket))::smallint),
+           array_agg(width_bucket(d.lateness_ms, CAST(:edges AS bigint[]))::smallint)
+    FROM (
+        SELECT l.simulation_id, (l.rest_ms - l.start_ms - l.shift_ms) * 40 / l.window_ms AS bucket,
+               l.rest_ms - l.start_ms - l.shift_ms - l.offset_ms + before_ms AS lateness_ms
+        FROM locked l CROSS JOIN LATERAL unnest(l.record_offsets) AS before_ms
+        WHERE l.is_whole
+        UNION ALL
+        SELECT m.simulation_id, (z.delivered_offset - m.shift_ms) * 40 / m.window_ms, z.lateness_ms
+        FROM mixed m CROSS JOIN LATERAL unnest(m.delivered_offsets, m.lateness_ms) AS z (delivered_offset, lateness_ms)
+        WHERE z.lateness_ms IS NOT NULL
+    ) d
+    GROUP BY d.simulation_id
 ), explained AS (
     INSERT INTO record_errors (simulation_id, record, attempt, final, reason, message, correlation_id)
-    SELECT simulation_id, record, attempt, outcome = 2,
-           CASE WHEN outcome = 2 AND given_outcome = 0 THEN :exhausted ELSE coalesce(error ->> 'reason', :rejected) END,
-           CASE WHEN outcome = 2 AND given_outcome = 0 THEN
-                    format('%s tries; the last: %s', tries, coalesce(nullif(error ->> 'message', ''), error ->> 'reason', 'no answer'))
-                ELSE coalesce(error ->> 'message', '') END,
-           error ->> 'correlationId'
-    FROM cells WHERE old_outcome = 0 AND (outcome = 2 OR (outcome = 0 AND error IS NOT NULL))
-    ORDER BY ordinal, position
+    SELECT m.simulation_id, m.first_record + z.position - 1, m.attempt, z.outcome = 2,
+           CASE WHEN z.is_exhausted THEN :exhausted ELSE coalesce(e.error ->> 'reason', :rejected) END,
+           CASE WHEN z.is_exhausted THEN
+                    format('%s tries; the last: %s', z.tries, coalesce(nullif(e.error ->> 'message', ''), e.error ->> 'reason', 'no answer'))
+                ELSE coalesce(e.error ->> 'message', '') END,
+           e.error ->> 'correlationId'
+    FROM mixed m
+    CROSS JOIN LATERAL unnest(m.outcomes, m.tries, m.were_open, m.are_exhausted)
+        WITH ORDINALITY AS z (outcome, tries, was_open, is_exhausted, position)
+    CROSS JOIN LATERAL (SELECT m.errors -> (z.position - 1)::text AS error) e
+    WHERE (m.newly_failed > 0 OR m.errors IS NOT NULL) AND z.was_open AND (z.outcome = 2 OR (z.outcome = 0 AND e.error IS NOT NULL))
+    ORDER BY m.place, z.position
 )
-SELECT ordinal FROM moved
+SELECT count(*) AS finished, CASE WHEN count(*) < :asked THEN array_agg(place) END AS places FROM moved
 """
 
 
@@ -157,32 +210,38 @@ def one_by_one_on_failure(together: Callable[[Sequence[Finish]], list[bool]], fi
 
 def _finish_together(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
     # The same claim twice in a group would meet its own row twice: the first counts, as it would one after the other.
-    first = {finish.fence: ordinal for ordinal, finish in reversed(list(enumerate(finishes)))}
-    chosen = sorted(first.values())
+    group = grouped([finish.fence for finish in finishes])
     with transaction(engine) as connection:
-        ended = set(connection.scalars(_FINISH, parameters([(ordinal, finishes[ordinal]) for ordinal in chosen])))
-    return [ordinal in ended for ordinal in range(len(finishes))]
+        finished, places = connection.execute(_FINISH, parameters(group, finishes)).one()
+    if finished == len(finishes):
+        return [True] * finished
+    ended = set(group.order) if places is None else {group.order[place - 1] for place in places}
+    return [position in ended for position in range(len(finishes))]
 
 
-def parameters(numbered: Sequence[tuple[int, Finish]]) -> dict[str, Any]:
-    """Columns for the statement: per batch one array literal, aligned to the batch's records by position."""
-    dense = [_by_position(finish.results) for _, finish in numbered]
+def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:
+    """Columns for the statement. Of what a group has nothing of, an empty one: it is NULL in all rows."""
+    ordered = [finishes[position] for position in group.order]
+    has_results = any(finish.results for finish in ordered)
+    dense = [_by_position(finish.results) for finish in ordered] if has_results else []
     return {
-        "ordinals": [ordinal for ordinal, _ in numbered],
-        "simulations": [finish.fence.simulation_id for _, finish in numbered],
-        "numbers": [finish.fence.batch for _, finish in numbered],
-        "attempts": [finish.fence.attempt for _, finish in numbered],
-        "retry_after": [finish.retry_after_ms for _, finish in numbered],
-        "outcomes": [_array(None if result is None else int(result.outcome) for result in results) for results in dense],
-        "tried": [_array(None if result is None else int(result.counts_as_try) for result in results) for results in dense],
-        "delivered": [_array(None if result is None else result.delivered_ms for result in results) for results in dense],
-        "crm_ids": [json.dumps(_crm_ids(finish.results)) for _, finish in numbered],
-        "errors": [json.dumps(_errors(finish.results)) for _, finish in numbered],
-        "edges": list(EDGES_MS),
+        **group.parameters,
+        "asked": len(ordered),
+        "rest": array_with_gaps([finish.rest_delivered_ms for finish in ordered]),
+        "retry_after": array([finish.retry_after_ms for finish in ordered]) if any(finish.retry_after_ms for finish in ordered) else "{}",
+        "outcomes": _column(dense, lambda result: result.outcome.value),
+        "tried": _column(dense, lambda result: int(result.counts_as_try)),
+        "delivered": _column(dense, lambda result: result.delivered_ms),
+        "crm_ids": _json([finish.crm_ids for finish in ordered]),
+        "errors": _json([_errors(finish.results) for finish in ordered]) if has_results else [],
+        "edges": _EDGES,
         "exceeded": Reason.FAILURE_POLICY_EXCEEDED.value,
         "exhausted": Reason.RETRIES_EXHAUSTED.value,
         "rejected": Reason.RECORD_REJECTED.value,
     }
+
+
+
 
 
 def _by_position(results: Sequence[RecordResult]) -> list[RecordResult | None]:
@@ -190,13 +249,14 @@ def _by_position(results: Sequence[RecordResult]) -> list[RecordResult | None]:
     return [by_index.get(index) for index in range(max(by_index, default=-1) + 1)]
 
 
-def _array(values: Any) -> str:
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+def _column(dense: Sequence[Sequence[RecordResult | None]], of: Callable[[RecordResult], int | None]) -> list[str | None]:
+    """Of each batch one array, aligned to its records by position; None where nothing is said about any of them."""
+    return [array_with_gaps([None if one is None else of(one) for one in results]) if results else None for results in dense]
 
 
-def _crm_ids(results: Sequence[RecordResult]) -> dict[str, str]:
-    """Flat keys, so that what an earlier attempt found and what this one found merge."""
-    return {f"{result.index}.{role}": crm_id for result in results for role, crm_id in result.crm_ids.items()}
+def _json(values: Sequence[Mapping[str, object]]) -> list[str | None]:
+    """Empty ones cost nothing."""
+    return [json.dumps(dict(value)) if value else None for value in values] if any(values) else []
 
 
 def _errors(results: Sequence[RecordResult]) -> dict[str, dict[str, str | None]]:

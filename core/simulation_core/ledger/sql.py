@@ -49,3 +49,17 @@ MISSED_RECORDS = "coalesce(s.spec ->> 'missedRecords', 'CatchUp')"
 # A batch that is looked up by its key and must be claimed. Not in the words of batches_claimed's predicate: that index is nearly empty
 # whenever statistics are gathered, and Postgres would read all claims of all runs by it for each batch looked up. Needs `batches b`.
 IS_CLAIMED = f"b.state + 0 = {CLAIMED}"
+
+# A group of batches, run by run: see ledger.groups. Each run names its slice of the columns, so that nothing has to be joined by it.
+GIVEN_RUNS = "unnest(CAST(:simulations AS uuid[]), CAST(:firsts AS integer[]), CAST(:lasts AS integer[])) AS r (id, first, last)"
+
+
+def given(*columns: str) -> str:
+    """For CROSS JOIN LATERAL behind GIVEN_RUNS; a parameter is shorter where the rest of it would be NULL."""
+    return f"unnest({', '.join(f'(CAST(:{each}))[r.first:r.last]' for each in columns)}) WITH ORDINALITY"
+
+
+GIVEN_CLAIMS = f"""
+SELECT r.id AS simulation_id, g.number, g.attempt
+FROM {GIVEN_RUNS} CROSS JOIN LATERAL {given("numbers AS integer[]", "attempts AS integer[]")} AS g (number, attempt, position)
+"""
