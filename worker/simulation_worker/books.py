@@ -144,7 +144,8 @@ class Books:
         for name, count in outcomes.items():
             self._metrics.records.labels(name).inc(count)
         self._metrics.lateness.observe_ms(lateness_ms)
-        self._metrics.jobs.labels("finished").inc(len(finished))
+        if finished:
+            self._metrics.jobs.labels("finished").inc(len(finished))
 
 
 def _outcomes(claimed: Claimed, finish: Finish, lateness_ms: list[int]) -> Mapping[str, int]:

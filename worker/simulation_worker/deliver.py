@@ -41,8 +41,6 @@ class Delivery:
 
         A fault of our own is counted like a crash, so that its run ends; in a load of several only for the batch that has it.
         """
-        if desk.held_for_s:
-            return [Release(fence=claimed.fence, retry_after_ms=round(desk.held_for_s * 1000)) for claimed in load]
         try:
             return self._carry_out(load, desk, lease, ahead_ms)
         except LedgerUnavailableError:  # an outage is nobody's fault

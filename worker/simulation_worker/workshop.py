@@ -98,6 +98,8 @@ class Workshop:
         first = load[0]
         if self._stopping.is_set():  # not begun: another worker may
             return [Release(fence=claimed.fence) for claimed in load]
+        if held_ms := round(desk.held_for_s * 1000):  # since they were taken
+            return [Release(fence=claimed.fence, retry_after_ms=held_ms) for claimed in load]
         if first.crashes >= MOST_CRASHES:
             return [given_up(first, "the workers that had it died, and then the processes it had for itself; their logs may say why")]
         if suspicious(first):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import time
@@ -13,23 +14,29 @@ from sqlalchemy import Engine, text
 
 from simulation_bench import portals
 from simulation_bench.child import answer, arguments
-from simulation_bench.drain.without_hubspot import Limit, UnconnectedDesk, WithoutContent
+from simulation_bench.drain.without_hubspot import Limit, UnconnectedDesk, WithoutHubSpot
 from simulation_bench.runs import Shape, accepted, store
 from simulation_core.ledger import dispatch
 from simulation_core.ledger.engine import create_ledger_engine, transaction
 from simulation_core.portals import Portal, PortalsFile
 from simulation_core.queue.connection import connect
 from simulation_core.queue.scheduler import BulkScheduler
+from simulation_core.queue.taking import Intake
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
+from simulation_worker.main import CONNECTIONS, SWITCH_SECONDS
 from simulation_worker.metrics import Metrics
 from simulation_worker.rq_worker import BatchWorker
+from simulation_worker.slots import Slots
+from simulation_worker.workshop import JOB_SECONDS, Workshop
+
+SLOTS = 8  # as installed
 
 
 def main() -> None:
     given = arguments()
     shape = Shape(records=int(given["records"]), tolerance_ms=int(given["tolerance_ms"]), method="Linear")
-    engine = create_ledger_engine(given["database"], application_name="bench-worker", pool_size=2)
+    engine = create_ledger_engine(given["database"], application_name="bench-worker", pool_size=CONNECTIONS)
     run = uuid4()
     _fill(engine, run, shape, given["redis"])
     limit = Limit(records=shape.records, seconds=float(given["seconds"]))
@@ -52,14 +59,24 @@ def _work(engine: Engine, redis: str, folder: Path, limit: Limit) -> None:
     """As simulation-worker's main does it, but for desk and delivery."""
     (folder / portals.PORTAL).write_text("no-token-is-sent", encoding="ascii")
     metrics = Metrics(CollectorRegistry())
+    sys.setswitchinterval(SWITCH_SECONDS)
 
     def desk(portal: Portal, token: str) -> Desk:
-        return UnconnectedDesk(portal, token, engine=engine, metrics=metrics, limit=limit)
+        return UnconnectedDesk(portal, token, engine=engine, metrics=metrics)
 
+    connection = connect(redis)
+    workshop = Workshop(
+        engine,
+        Intake(connection, "bench", lease_seconds=JOB_SECONDS),
+        WithoutHubSpot(limit),
+        metrics=metrics,
+        slots=Slots(SLOTS),
+        stopping=limit.reached,
+    )
     worker = BatchWorker(
-        connect(redis),
+        connection,
         Desks(PortalsFile(portals.write(folder)), folder, desk),
-        WithoutContent(engine, metrics=metrics),
+        workshop,
         name="bench",
         ledger_answers=lambda: True,
         stopping=limit.reached,

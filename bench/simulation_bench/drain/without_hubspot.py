@@ -1,4 +1,4 @@
-"""A worker's desk and delivery that make no records and send none: what is left is the queue and the ledger."""
+"""A worker's desk and delivery that make no records and send none: what is left is the queue, the slots and the ledger."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from simulation_core.content.values import Record
-from simulation_core.ledger.values import Claimed, Outcome
+from simulation_core.ledger.values import Claimed
 from simulation_worker.crm.fates import Delivered, RecordFate
-from simulation_worker.crm.properties import Marks
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.lease import Lease
@@ -25,22 +23,20 @@ class Limit:
         self.begun_s = time.monotonic()
         self.reached = threading.Event()
         self._records = records
+        self._counting = threading.Lock()
 
     def count(self, records: int) -> None:
-        self.taken += records
-        if self.taken >= self._records or self.elapsed_s() >= self.seconds:
-            self.reached.set()
+        with self._counting:
+            self.taken += records
+            if self.taken >= self._records or self.elapsed_s() >= self.seconds:
+                self.reached.set()
 
     def elapsed_s(self) -> float:
         return time.monotonic() - self.begun_s
 
 
 class UnconnectedDesk(Desk):
-    """Every record is delivered at once."""
-
-    def __init__(self, *desk: Any, limit: Limit, **named: Any) -> None:
-        super().__init__(*desk, **named)
-        self._limit = limit
+    """Always ready."""
 
     @property
     def ready(self) -> bool:
@@ -49,15 +45,15 @@ class UnconnectedDesk(Desk):
     def make_ready(self) -> bool:
         return True
 
-    def deliver(self, marks: Marks, records: Sequence[Record], lease: Lease) -> dict[int, RecordFate]:  # noqa: ARG002 - the product's signature
+
+class WithoutHubSpot(Delivery):
+    """Every record is delivered at once. Faker and HubSpot take far longer for a record than everything that is measured here."""
+
+    def __init__(self, limit: Limit, **named: Any) -> None:
+        super().__init__(**named)
+        self._limit = limit
+
+    def _fates(self, load: Sequence[Claimed], desk: Desk, lease: Lease) -> list[dict[int, RecordFate]]:  # noqa: ARG002 - the product's signature
         delivered = Delivered(crm_ids={}, answered_s=time.monotonic())
-        self._limit.count(len(records))
-        return {record.number: delivered for record in records}
-
-
-class WithoutContent(Delivery):
-    """Faker takes far longer for a record than everything that is measured here."""
-
-    def _content(self, claimed: Claimed) -> list[Record]:
-        pending = (index for index, outcome in enumerate(claimed.outcomes) if outcome is Outcome.PENDING)
-        return [Record(number=claimed.first_record + index, company=None, contacts=()) for index in pending]
+        self._limit.count(sum(len(claimed.due_ms) for claimed in load))
+        return [dict.fromkeys(range(c.first_record, c.first_record + len(c.due_ms)), delivered) for c in load]
