@@ -59,16 +59,17 @@ WITH runs AS MATERIALIZED (
     SELECT r.id, r.first, r.last, s.status, s.start_time, s.shift_milliseconds AS shift_ms, c.run_state, {ORIGIN_MS} AS origin_ms,
            {NOW_MS} AS now_ms, {SKIP_OFFSET_MS} AS skip_offset_ms, {MISSED_RECORDS} <> 'CatchUp' AS missed_is_decided
     FROM {GIVEN_RUNS} JOIN simulations s ON s.id = r.id JOIN simulation_control c ON c.simulation_id = r.id
+), given AS MATERIALIZED (
+    SELECT r.*, g.number, g.attempt AS asked, r.first + g.position - 1 AS place
+    FROM runs r CROSS JOIN LATERAL {given("numbers AS integer[]", "attempts AS integer[]")} AS g (number, attempt, position)
+    ORDER BY r.id, g.number
 ), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before, g.attempt AS asked,
-           r.first + g.position - 1 AS place, r.status, r.start_time, r.shift_ms, r.run_state, r.origin_ms, r.now_ms, r.skip_offset_ms,
-           r.missed_is_decided
-    FROM runs r
-    CROSS JOIN LATERAL {given("numbers AS integer[]", "attempts AS integer[]")} AS g (number, attempt, position)
-    JOIN batches b ON b.simulation_id = r.id AND b.number = g.number
-    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+    SELECT g.*, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before
+    FROM given g CROSS JOIN LATERAL (
+        SELECT * FROM batches b WHERE b.simulation_id = g.id AND b.number = g.number FOR NO KEY UPDATE
+    ) b
 ), judged AS MATERIALIZED (
-    SELECT l.simulation_id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
+    SELECT l.id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
            greatest(l.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - l.now_ms AS remaining_ms,
            CASE WHEN l.run_state <> 'RUNNING' THEN 'the run is ' || lower(l.run_state)
                 WHEN l.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(l.status)
@@ -85,7 +86,7 @@ WITH runs AS MATERIALIZED (
            lease_until = {after_ms("CAST(:lease_ms AS bigint)")},
            crashes = b.crashes + CASE WHEN b.state = {CLAIMED} THEN 1 ELSE 0 END
     FROM judged j
-    WHERE b.simulation_id = j.simulation_id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
+    WHERE b.simulation_id = j.id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
     RETURNING b.*, j.place, j.origin_ms, j.now_ms
 ), queued AS MATERIALIZED (
     SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM claimed) AND s.status = 'QUEUED'
