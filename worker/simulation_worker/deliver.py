@@ -133,7 +133,8 @@ class Delivery:
         results = _results(claimed, fates, lambda moment_s: claimed.claimed_ms + round((moment_s - zero_s) * 1000))
         postponed = [fate for fate in fates.values() if isinstance(fate, Postponed)]
         wait_ms = retry_after_ms(postponed, max(claimed.tries, default=0), self._dice())
-        return self._finish(claimed, Finish(fence=claimed.fence, results=results, retry_after_ms=wait_ms), lease)
+        finish = Finish(fence=claimed.fence, results=results, retry_after_ms=wait_ms, crm_ids=_crm_ids(claimed, fates))
+        return self._finish(claimed, finish, lease)
 
     def _content(self, claimed: Claimed) -> list[Record]:
         """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
@@ -193,10 +194,16 @@ def _results(claimed: Claimed, fates: Mapping[int, RecordFate], to_ms: Callable[
     return [_result(index, fates[claimed.first_record + index], to_ms) for index in _pending(claimed)]
 
 
+def _crm_ids(claimed: Claimed, fates: Mapping[int, RecordFate]) -> dict[str, str]:
+    """By <index>.<role>, of what was delivered."""
+    delivered = {index: fate for index in _pending(claimed) if isinstance(fate := fates[claimed.first_record + index], Delivered)}
+    return {f"{index}.{role}": crm_id for index, fate in delivered.items() for role, crm_id in fate.crm_ids.items()}
+
+
 def _result(index: int, fate: RecordFate, to_ms: Callable[[float], int]) -> RecordResult:
     match fate:
         case Delivered():
-            return RecordResult(index=index, outcome=Outcome.DELIVERED, delivered_ms=to_ms(fate.answered_s), crm_ids=fate.crm_ids)
+            return RecordResult(index=index, outcome=Outcome.DELIVERED, delivered_ms=to_ms(fate.answered_s))
         case Rejected():
             return RecordResult(
                 index=index, outcome=Outcome.FAILED, reason=fate.reason, message=fate.message, correlation_id=fate.correlation_id

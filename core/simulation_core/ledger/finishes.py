@@ -19,7 +19,7 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
-from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, to_ms
+from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, taken_for_few, to_ms
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
@@ -131,7 +131,7 @@ WITH runs AS MATERIALIZED (
            state = CASE WHEN e.left_over > 0 THEN {PENDING} ELSE {DONE} END, lease_until = NULL, crashes = 0,
            not_before = CASE WHEN e.left_over > 0 THEN {after_ms("e.retry_after_ms")} END
     FROM ended e
-    WHERE b.simulation_id = e.id AND b.number = e.number
+    WHERE b.simulation_id = e.id AND b.number = e.number AND {taken_for_few("e")}
     RETURNING b.simulation_id, e.place, e.newly_delivered, e.newly_failed, e.newly_skipped
 ), sums AS MATERIALIZED (
     SELECT simulation_id, sum(newly_delivered)::integer AS delivered, sum(newly_failed)::integer AS failed,
@@ -174,7 +174,7 @@ WITH runs AS MATERIALIZED (
     WHERE (m.newly_failed > 0 OR m.errors IS NOT NULL) AND z.was_open AND (z.outcome = 2 OR (z.outcome = 0 AND e.error IS NOT NULL))
     ORDER BY m.place, z.position
 )
-SELECT count(*) AS finished, CASE WHEN count(*) < :asked THEN array_agg(place) END AS places FROM moved
+SELECT CASE WHEN count(*) < :asked THEN coalesce(array_agg(place), '{{}}') END AS places FROM moved
 """
 
 
@@ -213,11 +213,8 @@ def _finish_together(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
     # The same claim twice in a group would meet its own row twice: the first counts, as it would one after the other.
     group = grouped([finish.fence for finish in finishes])
     with transaction(engine) as connection:
-        finished, places = connection.execute(_FINISH, parameters(group, finishes)).one()
-    if finished == len(finishes):
-        return [True] * finished
-    ended = set(group.order) if places is None else {group.order[place - 1] for place in places}
-    return [position in ended for position in range(len(finishes))]
+        places = connection.execute(_FINISH, parameters(group, finishes)).scalar_one()
+    return group.told(places)
 
 
 def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:
