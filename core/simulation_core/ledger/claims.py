@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.engine import transaction
@@ -24,7 +24,6 @@ from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.sql import (
     CLAIMED,
     DONE,
-    GIVEN_CLAIMS,
     GIVEN_RUNS,
     IS_CLAIMED,
     MISSED_RECORDS,
@@ -34,6 +33,7 @@ from simulation_core.ledger.sql import (
     SKIP_OFFSET_MS,
     after_ms,
     given,
+    taken_for_few,
     to_ms,
 )
 from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
@@ -51,6 +51,8 @@ WHERE simulation_id = ANY(CAST(:simulations AS uuid[])) ORDER BY simulation_id F
 SKIPPED_SOON = "l.attempt = 0 AND l.offset_ms <= l.skip_offset_ms"
 MISSED = "l.attempt = 0 AND l.missed_is_decided AND l.origin_ms + l.offset_ms <= l.now_ms - :missed_after_ms"
 
+_BATCHES = given("numbers AS integer[]", "attempts AS integer[]")
+
 # Guarantees: of any number of claims for a batch and attempt one succeeds; none is early by Postgres's clock; only of runs that are on;
 # none of a batch that is being skipped, or about which missedRecords has to be asked first; it keeps the shift it was due by.
 # The rows are locked in the one order (simulation, number), also those that turn out not to be claimable.
@@ -59,16 +61,17 @@ WITH runs AS MATERIALIZED (
     SELECT r.id, r.first, r.last, s.status, s.start_time, s.shift_milliseconds AS shift_ms, c.run_state, {ORIGIN_MS} AS origin_ms,
            {NOW_MS} AS now_ms, {SKIP_OFFSET_MS} AS skip_offset_ms, {MISSED_RECORDS} <> 'CatchUp' AS missed_is_decided
     FROM {GIVEN_RUNS} JOIN simulations s ON s.id = r.id JOIN simulation_control c ON c.simulation_id = r.id
+), given AS MATERIALIZED (
+    SELECT r.*, g.number, g.attempt AS asked, r.first + g.position - 1 AS place
+    FROM runs r CROSS JOIN LATERAL {_BATCHES} AS g (number, attempt, position)
+    ORDER BY r.id, g.number
 ), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before, g.attempt AS asked,
-           r.first + g.position - 1 AS place, r.status, r.start_time, r.shift_ms, r.run_state, r.origin_ms, r.now_ms, r.skip_offset_ms,
-           r.missed_is_decided
-    FROM runs r
-    CROSS JOIN LATERAL {given("numbers AS integer[]", "attempts AS integer[]")} AS g (number, attempt, position)
-    JOIN batches b ON b.simulation_id = r.id AND b.number = g.number
-    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+    SELECT g.*, b.offset_ms, b.state, b.attempt, b.lease_until, b.not_before
+    FROM given g CROSS JOIN LATERAL (
+        SELECT * FROM batches b WHERE b.simulation_id = g.id AND b.number = g.number FOR NO KEY UPDATE
+    ) b
 ), judged AS MATERIALIZED (
-    SELECT l.simulation_id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
+    SELECT l.id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
            greatest(l.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - l.now_ms AS remaining_ms,
            CASE WHEN l.run_state <> 'RUNNING' THEN 'the run is ' || lower(l.run_state)
                 WHEN l.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(l.status)
@@ -85,8 +88,10 @@ WITH runs AS MATERIALIZED (
            lease_until = {after_ms("CAST(:lease_ms AS bigint)")},
            crashes = b.crashes + CASE WHEN b.state = {CLAIMED} THEN 1 ELSE 0 END
     FROM judged j
-    WHERE b.simulation_id = j.simulation_id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
-    RETURNING b.*, j.place, j.origin_ms, j.now_ms
+    WHERE b.simulation_id = j.id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
+      AND {taken_for_few("j")}
+    RETURNING b.simulation_id, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes,
+              j.place, j.origin_ms, j.now_ms
 ), queued AS MATERIALIZED (
     SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM claimed) AND s.status = 'QUEUED'
     ORDER BY s.id FOR NO KEY UPDATE
@@ -95,45 +100,65 @@ WITH runs AS MATERIALIZED (
            updated_at = statement_timestamp()
     FROM queued q WHERE s.id = q.id AND s.status = 'QUEUED'
 )
-SELECT place, true AS is_claimed, now_ms, attempt, first_record, origin_ms + offset_ms AS due_ms,
-       nullif(record_offsets, '{{0}}') AS record_offsets, outcomes, tries, crashes, NULL AS refusal, NULL AS remaining_ms
+SELECT place, true AS is_claimed, NULL AS refusal, NULL AS remaining_ms,
+       now_ms, first_record, origin_ms + offset_ms AS due_ms, nullif(record_offsets, '{{0}}') AS record_offsets, outcomes, tries, crashes
 FROM claimed
 UNION ALL
-SELECT place, false, now_ms, NULL, NULL, NULL, NULL, NULL, NULL, NULL, refusal, remaining_ms
+SELECT place, false, refusal, remaining_ms, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM judged WHERE refusal IS NOT NULL OR remaining_ms > 0
 """
 
-# Guarantees: only the holder of an unexpired claim of a run that is on gets more time.
+# Guarantees: only the holder of an unexpired claim of a run that is on gets more time. Locked in the one order.
 RENEW = f"""
-WITH given AS MATERIALIZED ({GIVEN_CLAIMS}), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number
-    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
-    JOIN simulation_control c ON c.simulation_id = b.simulation_id AND c.run_state = 'RUNNING'
-    WHERE {IS_CLAIMED} AND b.attempt = g.attempt AND b.lease_until > statement_timestamp()
-    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+WITH given AS MATERIALIZED (
+    SELECT r.id, g.number, g.attempt
+    FROM {GIVEN_RUNS} JOIN simulation_control c ON c.simulation_id = r.id AND c.run_state = 'RUNNING'
+    CROSS JOIN LATERAL {_BATCHES} AS g (number, attempt, position)
+    ORDER BY r.id, g.number
+), locked AS MATERIALIZED (
+    SELECT g.id, g.number FROM given g CROSS JOIN LATERAL (
+        SELECT FROM batches b
+        WHERE b.simulation_id = g.id AND b.number = g.number AND {IS_CLAIMED} AND b.attempt = g.attempt
+          AND b.lease_until > statement_timestamp()
+        FOR NO KEY UPDATE
+    ) b
 )
 UPDATE batches b SET lease_until = {after_ms("CAST(:lease_ms AS bigint)")}
-FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
+FROM locked l WHERE b.simulation_id = l.id AND b.number = l.number AND {taken_for_few("l")}
 RETURNING b.simulation_id, b.number, b.attempt
 """
 
-# Guarantees: a claim is given back once, by its holder; it counts as a crash only where the holder says so.
+# What was claimed by it, as CLAIM says it; read once a renewal locked the row, so that no other claim comes in between.
+ADOPTED = f"""
+SELECT {NOW_MS} AS now_ms, b.first_record,
+       {to_ms("s.start_time")} + coalesce(b.claimed_shift_ms, s.shift_milliseconds) + b.offset_ms AS due_ms,
+       nullif(b.record_offsets, '{{0}}') AS record_offsets, b.outcomes, b.tries, b.crashes
+FROM batches b JOIN simulations s ON s.id = b.simulation_id
+WHERE b.simulation_id = :simulation AND b.number = :number
+"""
+
+# Guarantees: a claim is given back once, by its holder; it counts as a crash only where the holder says so. Locked in the one order.
 RELEASE = f"""
-WITH given AS MATERIALIZED ({GIVEN_CLAIMS}), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number
-    FROM given g JOIN batches b ON b.simulation_id = g.simulation_id AND b.number = g.number
-    WHERE {IS_CLAIMED} AND b.attempt = g.attempt
-    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+WITH given AS MATERIALIZED (
+    SELECT r.id, g.number, g.attempt FROM {GIVEN_RUNS} CROSS JOIN LATERAL {_BATCHES} AS g (number, attempt, position)
+    ORDER BY r.id, g.number
+), locked AS MATERIALIZED (
+    SELECT g.id, g.number FROM given g CROSS JOIN LATERAL (
+        SELECT FROM batches b
+        WHERE b.simulation_id = g.id AND b.number = g.number AND {IS_CLAIMED} AND b.attempt = g.attempt
+        FOR NO KEY UPDATE
+    ) b
 )
 UPDATE batches b SET state = {PENDING}, lease_until = NULL, crashes = b.crashes + CASE WHEN :crashed THEN 1 ELSE 0 END,
        not_before = CASE WHEN :retry_after_ms > 0 THEN {after_ms("CAST(:retry_after_ms AS bigint)")} END
-FROM locked l WHERE b.simulation_id = l.simulation_id AND b.number = l.number
+FROM locked l WHERE b.simulation_id = l.id AND b.number = l.number AND {taken_for_few("l")}
 RETURNING b.simulation_id, b.number, b.attempt
 """
 
+_HOLD_CONTROL, _CLAIM, _RENEW, _ADOPTED, _RELEASE = map(text, (HOLD_CONTROL, CLAIM, RENEW, ADOPTED, RELEASE))
 
-_HOLD_CONTROL, _CLAIM, _RENEW, _RELEASE = text(HOLD_CONTROL), text(CLAIM), text(RENEW), text(RELEASE)
 _OUTCOMES = tuple(Outcome)
+_ALONE = (0,)  # record_offsets of a batch of one, for which the statements say NULL: an array costs more than the rest of the row
 
 
 def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int, missed_after_ms: int = MISSED_AFTER_MS) -> list[ClaimResult]:
@@ -163,6 +188,21 @@ def renew(engine: Engine, fences: Sequence[Fence], lease_ms: int) -> list[bool]:
     return _told(fences, rows)
 
 
+def adopt(engine: Engine, fence: Fence, *, lease_ms: int) -> Claimed | None:
+    """The claim that another process holds by this fence, renewed for whoever goes on with it; the other holds it no less.
+
+    None where a renewal would be refused.
+    """
+    parameters = grouped([fence]).parameters
+    with transaction(engine) as connection:
+        connection.execute(_HOLD_CONTROL, {"simulations": parameters["simulations"]})
+        if not connection.execute(_RENEW, {**parameters, "lease_ms": lease_ms}).all():
+            return None
+        told = connection.execute(_ADOPTED, {"simulation": fence.simulation_id, "number": fence.batch}).one()
+        runs = runs_by_id(connection, [fence.simulation_id])
+    return _claimed(fence, runs[fence.simulation_id], told, lease_ms)
+
+
 def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0, crashed: bool = False) -> list[bool]:
     """Gives back what wasn't begun: PENDING again, claimable after `retry_after_ms`. False: the fence was lost.
 
@@ -188,29 +228,33 @@ def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: 
     with transaction(engine) as connection:
         connection.execute(_HOLD_CONTROL, {"simulations": group.parameters["simulations"]})
         rows = connection.execute(_CLAIM, {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}).all()
-        runs = runs_by_id(connection, group.runs) if any(row.is_claimed for row in rows) else {}
+        runs = runs_by_id(connection, group.runs) if any(row[1] for row in rows) else {}
     results: list[ClaimResult | None] = [None] * len(requests)
-    for row in rows:
-        position = group.order[row[0] - 1]
-        results[position] = _result(requests[position], row, runs, lease_ms)
+    for place, is_claimed, refusal, remaining_ms, *told in rows:
+        position = group.order[place - 1]
+        request = requests[position]
+        if is_claimed:
+            results[position] = _claimed(Fence(*request), runs[request.simulation_id], told, lease_ms)
+        elif refusal is not None:
+            results[position] = Refused(request=request, why=refusal)
+        else:
+            results[position] = Early(request=request, remaining_ms=remaining_ms)
+    if None not in results:
+        return cast(list[ClaimResult], results)
     asked = set(group.order)
     return [result or _no_answer(requests[position], position in asked) for position, result in enumerate(results)]
 
 
-def _result(request: ClaimRequest, row: Row[Any], runs: Mapping[UUID, Run], lease_ms: int) -> ClaimResult:
-    _, is_claimed, now_ms, attempt, first_record, due_ms, record_offsets, outcomes, tries, crashes, refusal, remaining_ms = row
-    if not is_claimed:
-        if refusal is not None:
-            return Refused(request=request, why=refusal)
-        return Early(request=request, remaining_ms=remaining_ms)
-    count = 1 if record_offsets is None else len(record_offsets)
+def _claimed(fence: Fence, run: Run, told: Sequence[Any], lease_ms: int) -> Claimed:
+    now_ms, first_record, due_ms, record_offsets, outcomes, tries, crashes = told
+    count = len(record_offsets or _ALONE)
     return Claimed(
-        fence=Fence(request.simulation_id, request.batch, attempt),
-        run=runs[request.simulation_id],
-        first_record=first_record,
-        due_ms=(due_ms,) if record_offsets is None else [due_ms - before for before in record_offsets],
+        fence,
+        run,
+        first_record,
+        due_ms=[due_ms - before for before in record_offsets or _ALONE],
         outcomes=(Outcome.PENDING,) * count if outcomes is None else [_OUTCOMES[outcome] for outcome in outcomes],
-        tries=(0,) * count if tries is None else tries,
+        tries=tries or (0,) * count,
         crashes=crashes,
         claimed_ms=now_ms,
         lease_ms=lease_ms,

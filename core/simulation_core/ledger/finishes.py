@@ -19,7 +19,7 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
-from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, to_ms
+from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, taken_for_few, to_ms
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
@@ -28,14 +28,14 @@ _log = logging.getLogger(__name__)
 _EDGES = array(list(EDGES_MS))
 
 # What names a claim, and locks it against everyone else: state and attempt must be those of the claim.
-GUARD = f"{IS_CLAIMED} AND b.attempt = g.attempt"
+GUARD = f"{IS_CLAIMED} AND b.attempt = g.claim"
 
 # The plan may be shifted while a batch is delivered: it was due by the shift of its claim. NULL: claimed by a build that stored none.
-CLAIMED_SHIFT = "coalesce(b.claimed_shift_ms, r.shift_ms)"
+CLAIMED_SHIFT = "coalesce(b.claimed_shift_ms, g.shift_ms)"
 
 # A batch that nothing was said about before, and of which all was delivered at one moment: nearly all of them. It costs by the batch;
 # the others, which have something to say about single records, go record by record.
-IS_WHOLE = "(b.outcomes IS NULL AND g.outcomes IS NULL AND g.rest_ms IS NOT NULL)"
+IS_WHOLE = "(b.outcomes IS NULL AND g.new_outcomes IS NULL AND g.rest_ms IS NOT NULL)"
 
 # A record counts once: what isn't PENDING any more keeps its outcome, whatever is said of it now.
 WAS_OPEN = "coalesce(z.old_outcome, 0) = 0"
@@ -68,7 +68,7 @@ FROM (
                 END AS delivered_offset
     FROM (
         SELECT z.position, z.old_delivered, z.delivered_ms, {WAS_OPEN} AS was_open, z.given_outcome IS NOT NULL AS is_named,
-               l.offset_ms - z.before_ms + l.shift_ms AS due_offset, e.is_exhausted,
+               l.offset_ms - z.before_ms + l.due_shift_ms AS due_offset, e.is_exhausted,
                coalesce(z.tries, 0) + CASE WHEN {WAS_OPEN} THEN coalesce(z.tried, 0) ELSE 0 END AS tries,
                CASE WHEN NOT {WAS_OPEN} THEN z.old_outcome
                     WHEN z.given_outcome IS NULL AND l.rest_ms IS NOT NULL THEN 1
@@ -98,30 +98,31 @@ WITH runs AS MATERIALIZED (
            greatest(1, {to_ms("s.end_time")} - {to_ms("s.start_time")}) AS window_ms,
            coalesce((s.spec #>> '{{retries,limit}}')::integer, 5) AS tries_limit
     FROM {GIVEN_RUNS} JOIN simulations s ON s.id = r.id
-), locked AS MATERIALIZED (
-    SELECT b.simulation_id, b.number, b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.delivered_offsets,
-           {IS_WHOLE} AS is_whole, {CLAIMED_SHIFT} AS shift_ms, r.start_ms, r.now_ms, r.window_ms, r.tries_limit,
-           r.first + g.position - 1 AS place, g.rest_ms, g.retry_after_ms, g.outcomes AS new_outcomes, g.tried, g.delivered_ms,
-           g.crm_ids, g.errors
+), given AS MATERIALIZED (
+    SELECT r.*, g.*, r.first + g.position - 1 AS place
     FROM runs r
     CROSS JOIN LATERAL {_GIVEN}
-        AS g (number, attempt, rest_ms, retry_after_ms, outcomes, tried, delivered_ms, crm_ids, errors, position)
-    JOIN batches b ON b.simulation_id = r.id AND b.number = g.number
-    WHERE {GUARD}
-    ORDER BY b.simulation_id, b.number FOR NO KEY UPDATE OF b
+        AS g (number, claim, rest_ms, retry_after_ms, new_outcomes, tried, delivered_ms, crm_ids, errors, position)
+    ORDER BY r.id, g.number
+), locked AS MATERIALIZED (
+    SELECT g.*, b.attempt, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.delivered_offsets,
+           {CLAIMED_SHIFT} AS due_shift_ms, {IS_WHOLE} AS is_whole
+    FROM given g CROSS JOIN LATERAL (
+        SELECT * FROM batches b WHERE b.simulation_id = g.id AND b.number = g.number AND {GUARD} FOR NO KEY UPDATE
+    ) b
 ), mixed AS MATERIALIZED (
-    SELECT l.simulation_id, l.number, l.place, l.attempt, l.first_record, l.shift_ms, l.window_ms, l.crm_ids, l.errors::jsonb AS errors,
+    SELECT l.id, l.number, l.place, l.attempt, l.first_record, l.due_shift_ms, l.window_ms, l.crm_ids, l.errors::jsonb AS errors,
            CASE WHEN l.retry_after_ms > 0 THEN l.retry_after_ms END AS retry_after_ms, m.*
     FROM locked l CROSS JOIN LATERAL ({_MIXED}) m
     WHERE NOT l.is_whole
 ), ended AS (
-    SELECT l.simulation_id, l.number, l.place, l.crm_ids, array_fill(1::smallint, ARRAY[w.records]) AS outcomes,
+    SELECT l.id, l.number, l.place, l.crm_ids, array_fill(1::smallint, ARRAY[w.records]) AS outcomes,
            NULL::smallint[] AS tries, array_fill(l.rest_ms - l.start_ms, ARRAY[w.records]) AS delivered_offsets,
            NULL::bigint AS retry_after_ms, 0 AS left_over, w.records AS newly_delivered, 0 AS newly_failed, 0 AS newly_skipped
     FROM locked l CROSS JOIN LATERAL (SELECT cardinality(l.record_offsets) AS records) w
     WHERE l.is_whole
     UNION ALL
-    SELECT simulation_id, number, place, crm_ids, outcomes, tries, delivered_offsets, retry_after_ms,
+    SELECT id, number, place, crm_ids, outcomes, tries, delivered_offsets, retry_after_ms,
            left_over, newly_delivered, newly_failed, newly_skipped
     FROM mixed
 ), moved AS (
@@ -130,7 +131,7 @@ WITH runs AS MATERIALIZED (
            state = CASE WHEN e.left_over > 0 THEN {PENDING} ELSE {DONE} END, lease_until = NULL, crashes = 0,
            not_before = CASE WHEN e.left_over > 0 THEN {after_ms("e.retry_after_ms")} END
     FROM ended e
-    WHERE b.simulation_id = e.simulation_id AND b.number = e.number
+    WHERE b.simulation_id = e.id AND b.number = e.number AND {taken_for_few("e")}
     RETURNING b.simulation_id, e.place, e.newly_delivered, e.newly_failed, e.newly_skipped
 ), sums AS MATERIALIZED (
     SELECT simulation_id, sum(newly_delivered)::integer AS delivered, sum(newly_failed)::integer AS failed,
@@ -145,22 +146,22 @@ WITH runs AS MATERIALIZED (
     WHERE s.id = m.simulation_id
 ), noted AS (
     INSERT INTO deltas (simulation_id, buckets, lateness)
-    SELECT d.simulation_id, array_agg(least(39, greatest(0, d.bucket))::smallint),
+    SELECT d.id, array_agg(least(39, greatest(0, d.bucket))::smallint),
            array_agg(width_bucket(d.lateness_ms, CAST(:edges AS bigint[]))::smallint)
     FROM (
-        SELECT l.simulation_id, (l.rest_ms - l.start_ms - l.shift_ms) * 40 / l.window_ms AS bucket,
-               l.rest_ms - l.start_ms - l.shift_ms - l.offset_ms + before_ms AS lateness_ms
+        SELECT l.id, (l.rest_ms - l.start_ms - l.due_shift_ms) * 40 / l.window_ms AS bucket,
+               l.rest_ms - l.start_ms - l.due_shift_ms - l.offset_ms + before_ms AS lateness_ms
         FROM locked l CROSS JOIN LATERAL unnest(l.record_offsets) AS before_ms
         WHERE l.is_whole
         UNION ALL
-        SELECT m.simulation_id, (z.delivered_offset - m.shift_ms) * 40 / m.window_ms, z.lateness_ms
+        SELECT m.id, (z.delivered_offset - m.due_shift_ms) * 40 / m.window_ms, z.lateness_ms
         FROM mixed m CROSS JOIN LATERAL unnest(m.delivered_offsets, m.lateness_ms) AS z (delivered_offset, lateness_ms)
         WHERE z.lateness_ms IS NOT NULL
     ) d
-    GROUP BY d.simulation_id
+    GROUP BY d.id
 ), explained AS (
     INSERT INTO record_errors (simulation_id, record, attempt, final, reason, message, correlation_id)
-    SELECT m.simulation_id, m.first_record + z.position - 1, m.attempt, z.outcome = 2,
+    SELECT m.id, m.first_record + z.position - 1, m.attempt, z.outcome = 2,
            CASE WHEN z.is_exhausted THEN :exhausted ELSE coalesce(e.error ->> 'reason', :rejected) END,
            CASE WHEN z.is_exhausted THEN
                     format('%s tries; the last: %s', z.tries, coalesce(nullif(e.error ->> 'message', ''), e.error ->> 'reason', 'no answer'))
@@ -173,7 +174,7 @@ WITH runs AS MATERIALIZED (
     WHERE (m.newly_failed > 0 OR m.errors IS NOT NULL) AND z.was_open AND (z.outcome = 2 OR (z.outcome = 0 AND e.error IS NOT NULL))
     ORDER BY m.place, z.position
 )
-SELECT count(*) AS finished, CASE WHEN count(*) < :asked THEN array_agg(place) END AS places FROM moved
+SELECT CASE WHEN count(*) < :asked THEN coalesce(array_agg(place), '{{}}') END AS places FROM moved
 """
 
 
@@ -212,11 +213,8 @@ def _finish_together(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
     # The same claim twice in a group would meet its own row twice: the first counts, as it would one after the other.
     group = grouped([finish.fence for finish in finishes])
     with transaction(engine) as connection:
-        finished, places = connection.execute(_FINISH, parameters(group, finishes)).one()
-    if finished == len(finishes):
-        return [True] * finished
-    ended = set(group.order) if places is None else {group.order[place - 1] for place in places}
-    return [position in ended for position in range(len(finishes))]
+        places = connection.execute(_FINISH, parameters(group, finishes)).scalar_one()
+    return group.told(places)
 
 
 def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:

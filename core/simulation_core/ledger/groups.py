@@ -29,7 +29,15 @@ class Group:
 
     order: Sequence[int]
     runs: Sequence[UUID]
+    size: int  # how many were given
     parameters: dict[str, object]  # simulations, firsts, lasts; numbers, attempts
+
+    def told(self, places: Sequence[int] | None) -> list[bool]:
+        """Which of those given stand at these places of the columns, counted from 1. None: at all that there are."""
+        if places is None and len(self.order) == self.size:
+            return [True] * self.size
+        meant = set(self.order) if places is None else {self.order[place - 1] for place in places}
+        return [position in meant for position in range(self.size)]
 
 
 def grouped(given: Sequence[OfBatch]) -> Group:
@@ -44,6 +52,7 @@ def grouped(given: Sequence[OfBatch]) -> Group:
     return Group(
         order=order,
         runs=list(by_run),
+        size=len(given),
         parameters={
             "simulations": list(by_run),
             "firsts": array([1, *(last + 1 for last in lasts[:-1])]),

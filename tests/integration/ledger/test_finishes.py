@@ -8,6 +8,7 @@ from sqlalchemy import text
 from simulation_core.ledger import changes, claims, finishes, progress, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.finishes import finish_statement, parameters
+from simulation_core.ledger.groups import grouped
 from simulation_core.ledger.messages import MAX_MESSAGE
 from simulation_core.ledger.values import Early, Finish, Outcome, RecordResult, Status
 from simulation_core.reasons import Reason
@@ -25,8 +26,8 @@ def ok(index, **fields):
     return RecordResult(index=index, outcome=Outcome.DELIVERED, **fields)
 
 
-def finish(engine, claimed, *results, retry_after_ms=0):
-    return finishes.finish(engine, [Finish(fence=claimed.fence, results=results, retry_after_ms=retry_after_ms)])[0]
+def finish(engine, claimed, *results, **fields):
+    return finishes.finish(engine, [Finish(claimed.fence, results, **fields)])[0]
 
 
 def errors(engine, run):
@@ -64,7 +65,7 @@ def test_a_changed_failure_policy_is_the_one_that_judges(engine, make_run):
 
 def test_what_may_be_repeated_comes_back_after_its_time(engine, make_run):
     run = make_run().records(2).batches_of(2).published()
-    assert finish(engine, run.claimed(), ok(0, crm_ids={"p0": "11"}), retryable(1), retry_after_ms=20_000)
+    assert finish(engine, run.claimed(), ok(0), retryable(1), retry_after_ms=20_000)
     (early,) = claims.claim(engine, [run.request(attempt=2)], lease_ms=1000)
     assert isinstance(early, Early)
     assert 19_000 < early.remaining_ms <= 20_000
@@ -74,9 +75,9 @@ def test_what_may_be_repeated_comes_back_after_its_time(engine, make_run):
 
 def test_a_delivered_record_stays_delivered_and_is_counted_once(engine, make_run):
     run = make_run().records(2).batches_of(2).published()
-    finish(engine, run.claimed(), ok(0, crm_ids={"p0": "11"}), retryable(1))
+    finish(engine, run.claimed(), ok(0), retryable(1), crm_ids={"0.p0": "11"})
     again = run.claimed(attempt=2)
-    assert finish(engine, again, failed(0), ok(1, crm_ids={"p0": "12"}))
+    assert finish(engine, again, failed(0), ok(1), crm_ids={"1.p0": "12"})
     assert run.batch_column("outcomes") == [1, 1]
     assert run.batch_column("crm_ids") == {"0.p0": "11", "1.p0": "12"}
     ended = runs.get(engine, run.id)
@@ -85,9 +86,8 @@ def test_a_delivered_record_stays_delivered_and_is_counted_once(engine, make_run
 
 def test_ids_found_before_a_record_was_whole_are_kept(engine, make_run):
     run = make_run().published()
-    partly = RecordResult(index=0, outcome=Outcome.PENDING, crm_ids={"c": "1"})
-    finish(engine, run.claimed(), partly)
-    finish(engine, run.claimed(attempt=2), ok(0, crm_ids={"p0": "2"}))
+    finish(engine, run.claimed(), RecordResult(index=0, outcome=Outcome.PENDING), crm_ids={"0.c": "1"})
+    finish(engine, run.claimed(attempt=2), ok(0), crm_ids={"0.p0": "2"})
     assert run.batch_column("crm_ids") == {"0.c": "1", "0.p0": "2"}
 
 
@@ -157,7 +157,7 @@ def test_the_guard_is_what_refuses_an_old_fence(engine, make_run, guard, accepte
     run.lease_runs_out()
     run.claimed(attempt=2)
     with transaction(engine) as connection:
-        rows = connection.scalars(text(finish_statement(guard)), parameters([(0, run.delivered(old))])).all()
+        rows = connection.scalars(text(finish_statement(guard)), parameters(grouped([old.fence]), [run.delivered(old)])).all()
     assert bool(rows) is accepted
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from simulation_core.ledger import backlog, claims, control, dispatch, finishes, missed, partitions, plans, progress, skipping
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.groups import grouped
 from simulation_core.ledger.values import Fence, Finish, Outcome, RecordResult
 
 SIZE = 3000
@@ -37,7 +38,7 @@ def executed(connection, statement, values, *, generic=True):
 
 
 def columns(fence):
-    return {"simulations": [fence.simulation_id], "numbers": [fence.batch], "attempts": [fence.attempt]}
+    return grouped([fence]).parameters
 
 
 def read(lines):
@@ -55,7 +56,7 @@ def test_what_a_worker_asks_touches_one_partition_by_its_key(engine, large_runs,
         "claim": (claims.CLAIM, {**columns(Fence(simulation_id=run.id, batch=1, attempt=1)), "lease_ms": 1000, "missed_after_ms": 60_000}),
         "renew": (claims.RENEW, {**columns(fence), "lease_ms": 1000}),
         "release": (claims.RELEASE, {**columns(fence), "retry_after_ms": 0, "crashed": False}),
-        "finish": (finishes.finish_statement(), finishes.parameters([(0, Finish(fence=fence, results=result))])),
+        "finish": (finishes.finish_statement(), finishes.parameters(grouped([fence]), [Finish(fence=fence, results=result)])),
     }[question]
     table = partitions.name_of(run.id) if number < 3 else "batches_shared"
     with transaction(engine) as connection:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from simulation_core.ledger import claims, control, finishes, runs
 from simulation_core.ledger.claims import CLAIM, HOLD_CONTROL
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.groups import grouped
 from simulation_core.ledger.values import Early, Refused, RunState, Status
 
 LEASE_MS = 60_000
@@ -18,7 +19,7 @@ def claims_seen_by_suspend(engine, run, hold, waits):
     left = []
     with transaction(engine) as connection:
         connection.execute(text(hold), {"simulations": [run.id]})
-        claimed = connection.execute(text(CLAIM), {"simulations": [run.id], "numbers": [0], "attempts": [1], **BOUNDS})
+        claimed = connection.execute(text(CLAIM), {**grouped([run.request()]).parameters, **BOUNDS})
         assert claimed.mappings().one()["is_claimed"]
         waits(lambda: left.append(control.suspend(engine, run.id)))
     return left
@@ -193,7 +194,7 @@ def test_two_groups_that_cross_wait_for_each_other_in_one_order(engine, make_run
     """The lock order as it is: the second group waits at the lowest run, so it holds nothing the first still needs."""
     low, high = make_run().with_id(1).published(), make_run().with_id(2).published()
     results = []
-    crossing = {"simulations": [high.id, low.id], "numbers": [0, 0], "attempts": [1, 1], **BOUNDS}
+    crossing = {**grouped([high.request(), low.request()]).parameters, **BOUNDS}
     with transaction(engine) as connection:
         connection.execute(text("SELECT FROM batches WHERE simulation_id = :id FOR UPDATE"), {"id": low.id})
         group = in_thread(lambda: results.extend(claims.claim(engine, [high.request(), low.request()], lease_ms=LEASE_MS)))
