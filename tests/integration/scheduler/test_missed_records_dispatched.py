@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from rq.job import JobStatus
 
 from simulation_core.ledger import claims, control, skipping
 from simulation_core.ledger.values import Claimed, Early, Status
 from simulation_core.portals import PortalsFile
-from simulation_core.queue.jobs import DataJob, give_back
-from simulation_core.queue.names import parse_job_id
+from simulation_core.queue.names import Kind, parse_job_id, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
+from simulation_core.queue.taking import Intake
 from simulation_operator.scheduler import dispatcher as dispatching
 from simulation_operator.scheduler.dispatcher import Dispatcher, TickResult
 
@@ -73,19 +72,17 @@ def test_a_large_skip_takes_turns_with_a_small_one_and_only_its_share_of_a_tick(
 
 
 @pytest.fixture
-def taken(engine, redis, waiting):
+def taken(engine, redis):
     """A worker takes what is queued: what became of each claim, by batch. What came too early is given back."""
+    intake = Intake(redis, "worker", lease_seconds=15)
 
     def take() -> dict[int, object]:
-        names = waiting.queued()
-        jobs = [DataJob.fetch(name, connection=redis) for name in names]
-        redis.delete("rq:queue:simulation-deliver-east")
-        results = claims.claim(engine, [parse_job_id(name) for name in names], lease_ms=60_000)
-        for job, result in zip(jobs, results, strict=True):
-            job.set_status(JobStatus.STARTED)
-            if isinstance(result, Early):
-                assert give_back(redis, job, result.remaining_ms)
-        return {parse_job_id(name).batch: result for name, result in zip(names, results, strict=True)}
+        jobs = intake.take({queue_name(Kind.DELIVER, "east"): 1_000}).jobs
+        requests = [parse_job_id(job.id) for job in jobs]
+        results = claims.claim(engine, requests, lease_ms=60_000)
+        early = {job: result.remaining_ms for job, result in zip(jobs, results, strict=True) if isinstance(result, Early)}
+        assert intake.give_back(early) == len(early)
+        return {request.batch: result for request, result in zip(requests, results, strict=True)}
 
     return take
 

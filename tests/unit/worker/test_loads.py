@@ -1,0 +1,57 @@
+"""How claimed batches are put together into calls."""
+
+from __future__ import annotations
+
+import uuid
+from types import SimpleNamespace
+
+from simulation_core.ledger.values import Claimed, Fence
+from simulation_core.queue.taking import Job
+from simulation_worker.load import Claim, loads
+
+RUN = SimpleNamespace(id=uuid.UUID(int=1))
+
+
+def claim(batch: int, records: int, crashes: int = 0) -> Claim:
+    claimed = Claimed(
+        fence=Fence(simulation_id=RUN.id, batch=batch, attempt=1),
+        run=RUN,
+        first_record=0,
+        due_ms=[0] * records,
+        outcomes=[0] * records,
+        tries=[0] * records,
+        crashes=crashes,
+        claimed_ms=0,
+        lease_ms=60_000,
+    )
+    return Claim(claimed=claimed, job=Job("q", str(batch)))
+
+
+def together(*claims: Claim) -> list[list[int]]:
+    return [[each.claimed.fence.batch for each in load] for load in loads(claims)]
+
+
+def test_full_batches_are_alone() -> None:
+    assert together(claim(0, 100), claim(1, 100)) == [[0], [1]]
+
+
+def test_single_records_share_a_call_up_to_a_hundred() -> None:
+    sizes = [len(load) for load in loads([claim(i, 1) for i in range(250)])]
+    assert sizes == [100, 100, 50]
+
+
+def test_their_order_is_kept() -> None:
+    assert together(claim(0, 40), claim(1, 40), claim(2, 40), claim(3, 60)) == [[0, 1], [2, 3]]
+
+
+def test_what_died_twice_is_alone_wherever_it_stands() -> None:
+    assert together(claim(0, 1), claim(1, 1, crashes=2), claim(2, 1), claim(3, 1)) == [[0], [1], [2, 3]]
+    assert together(claim(0, 1, crashes=2), claim(1, 1, crashes=2)) == [[0], [1]]
+
+
+def test_what_died_once_is_in_company() -> None:
+    assert together(claim(0, 1), claim(1, 1, crashes=1)) == [[0, 1]]
+
+
+def test_nothing_is_nothing() -> None:
+    assert together() == []
