@@ -2,7 +2,8 @@
 
 A job that was taken is in its queue's wip zset (RQ's started registry) as `<job>:<worker>`, scored by the end of its lease in seconds. Only
 who finds its own member there may end the job: one that was too slow may find that the job was offered again meanwhile, to somebody else.
-RQ keeps a key for each execution besides; with many jobs a worker those keys would cost more than all the rest, and say nothing new.
+RQ keeps a key for each execution besides; with many jobs a worker those keys would cost more than all the rest, and say nothing new. The
+set of a worker's executions is kept.
 """
 
 from __future__ import annotations
@@ -12,9 +13,20 @@ from simulation_core.queue.scripts import PRELUDE
 _HELD = """
 local function held(queue, id, worker) return redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. worker) == 1 end
 
--- A worker whose key is gone (Redis was wiped, or it was silent for too long) registers again; half a key would hide that.
-local function note(worker, ...)
-  if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then redis.call('HSET', 'rq:worker:' .. worker, ...) end
+-- What the worker is at, for RQ's tools. One whose key is gone (Redis was wiped, or it was silent for too long) registers again; half a
+-- key would hide that.
+local function known(worker) return redis.call('EXISTS', 'rq:worker:' .. worker) == 1 end
+
+local function begin(worker, executions)
+  if #executions == 0 or not known(worker) then return end
+  redis.call('HSET', 'rq:worker:' .. worker, 'state', 'busy')
+  redis.call('SADD', 'rq:worker:' .. worker .. ':executions', unpack(executions))
+  redis.call('EXPIRE', 'rq:worker:' .. worker .. ':executions', 600)
+end
+
+local function finish(worker, executions, left)
+  if #executions > 0 then redis.call('SREM', 'rq:worker:' .. worker .. ':executions', unpack(executions)) end
+  if left == 0 and known(worker) then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
 end
 """
 
@@ -27,7 +39,7 @@ TAKE = (
     + _HELD
     + """
 local worker, started_at, ends, ours = ARGV[1], ARGV[2], string.format('%.3f', now + tonumber(ARGV[3])), ARGV[4]
-local taken, others, last = {}, {}, nil
+local taken, others, executions = {}, {}, {}
 
 local function start(queue, ids)
   local mine, members = {}, {}
@@ -38,7 +50,7 @@ local function start(queue, ids)
       members[#members + 1] = ends
       members[#members + 1] = id .. ':' .. worker
       if string.sub(data, 1, #ours) == ours then mine[#mine + 1] = id else others[#others + 1] = {queue, id} end
-      last = id
+      executions[#executions + 1] = id .. ':' .. worker
     end
   end
   if #members > 0 then redis.call('ZADD', 'rq:wip:' .. queue, unpack(members)) end
@@ -50,7 +62,7 @@ for i = 7, #ARGV, 2 do
   local ids = redis.call('LPOP', QUEUE .. ARGV[i], ARGV[i + 1])
   if ids then taken[#taken + 1] = {ARGV[i], start(ARGV[i], ids)} end
 end
-if last then note(worker, 'state', 'busy', 'current_job', last) end
+begin(worker, executions)
 return {taken, others}
 """
 )
@@ -61,21 +73,16 @@ ACKNOWLEDGE = (
     PRELUDE
     + _HELD
     + """
-local worker, done = ARGV[1], 0
+local worker, executions = ARGV[1], {}
 for i = 3, #ARGV, 2 do
   if held(ARGV[i], ARGV[i + 1], worker) then
     redis.call('UNLINK', JOB .. ARGV[i + 1])
-    done = done + 1
+    executions[#executions + 1] = ARGV[i + 1] .. ':' .. worker
   end
 end
-if redis.call('EXISTS', 'rq:worker:' .. worker) == 1 then
-  redis.call('HINCRBY', 'rq:worker:' .. worker, 'successful_job_count', done)
-  if ARGV[2] == '0' then
-    redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle')
-    redis.call('HDEL', 'rq:worker:' .. worker, 'current_job')
-  end
-end
-return done
+finish(worker, executions, tonumber(ARGV[2]))
+if #executions > 0 and known(worker) then redis.call('HINCRBY', 'rq:worker:' .. worker, 'successful_job_count', #executions) end
+return #executions
 """
 )
 
@@ -85,17 +92,18 @@ PUT_BACK = (
     PRELUDE
     + _HELD
     + """
-local worker, back = ARGV[1], 0
+local worker, executions = ARGV[1], {}
 for i = #ARGV - 1, 2, -2 do
   local queue, id = ARGV[i], ARGV[i + 1]
   if held(queue, id, worker) then
     redis.call('HSET', JOB .. id, 'status', 'queued')
     redis.call('HDEL', JOB .. id, 'started_at', 'worker_name')
     redis.call('LPUSH', QUEUE .. queue, id)
-    back = back + 1
+    executions[#executions + 1] = id .. ':' .. worker
   end
 end
-return back
+finish(worker, executions)
+return #executions
 """
 )
 
@@ -108,17 +116,18 @@ GIVE_BACK = (
     + """
 local zset, channel, worker, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
-local back = 0
+local executions = {}
 for i = 4, #ARGV, 3 do
   local queue, id = ARGV[i], ARGV[i + 1]
   if held(queue, id, worker) then
     redis.call('DEL', JOB .. id)
     scheduled(JOB .. id, queue, data)
     redis.call('ZADD', zset, string.format('%.3f', now + tonumber(ARGV[i + 2]) / 1000), id)
-    back = back + 1
+    executions[#executions + 1] = id .. ':' .. worker
   end
 end
+finish(worker, executions)
 wake(zset, channel, before)
-return back
+return #executions
 """
 )

@@ -123,11 +123,11 @@ def test_rq_sees_the_worker_busy_while_it_has_work(redis, intake, due):
     due(2)
     jobs = intake.take({EAST: 2}).jobs
     key = f"{Worker.redis_worker_namespace_prefix}{WORKER}"
-    assert (redis.hget(key, "state"), redis.hget(key, "current_job")) == (b"busy", jobs[-1].id.encode())
+    assert (redis.hget(key, "state"), redis.scard(f"{key}:executions")) == (b"busy", 2)
     intake.acknowledge(jobs[:1], left=1)
-    assert redis.hget(key, "state") == b"busy"
+    assert (redis.hget(key, "state"), redis.scard(f"{key}:executions")) == (b"busy", 1)
     intake.acknowledge(jobs[1:], left=0)
-    assert (redis.hget(key, "state"), redis.hget(key, "current_job")) == (b"idle", None)
+    assert (redis.hget(key, "state"), redis.scard(f"{key}:executions")) == (b"idle", 0)
     assert redis.hget(key, "successful_job_count") == b"2"
 
 

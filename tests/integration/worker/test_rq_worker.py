@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -294,3 +296,44 @@ def test_a_job_is_plain_json(jobs: Any, ledger: Any) -> None:
     assert job.func_name == "simulation_worker.jobs.deliver"
     assert job.args == [str(run), 0, 1]
     assert callable(job.func)  # RQ's own tools can import it
+
+
+def test_rq_info_tells_what_is_under_way(run_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any, redis_url: str) -> None:
+    runs = [ledger.publish(records=100) for _ in range(3)]
+    outside.fault("companies/batch/upsert", "latency", times=None, milliseconds=2_000)
+    for run in runs:
+        jobs.push(run)
+    run_worker()
+    until(lambda: all(ledger.batch(run)["state"] == 1 for run in runs))
+    (worker,) = Worker.all(connection=jobs.redis)
+    assert (worker.get_state(), worker.current_execution_count) == ("busy", 3)
+    assert sorted(StartedJobRegistry(queue=jobs.queue()).get_job_ids(cleanup=False)) == sorted(f"{run}-0-1" for run in runs)
+    shown = subprocess.run(
+        [Path(sys.executable).parent / "rq", "info", "--url", redis_url], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert "busy" in shown
+    outside.no_faults()
+    until(lambda: all(ledger.run(run).status is Status.COMPLETED for run in runs))
+    until(lambda: idle(jobs.redis))
+    (worker,) = Worker.all(connection=jobs.redis)
+    assert (worker.successful_job_count, worker.current_execution_count) == (3, 0)
+
+
+def test_a_busy_portal_leaves_slots_to_the_others(
+    run_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any, settings: dict[str, str], silent: socket.socket
+) -> None:
+    """All calls of one portal hang; the other's records come all the same."""
+    portals = Path(settings["SIMULATION_PORTALS_FILE"])
+    portals.write_text(portals.read_text() + portals.read_text().replace("name: default", "name: second"))
+    (Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]) / "second").write_text("other")
+    outside.fault("companies/batch/upsert", "latency", times=12, milliseconds=3_000)
+    busy = [ledger.publish(records=100) for _ in range(12)]
+    quick = ledger.publish(records=1, scenario="B2C", portal="second")
+    running = run_worker()
+    until(lambda: len([desk for desk in running.desks.all() if desk.ready]) == 2)
+    for run in busy:
+        jobs.push(run)
+    until(lambda: sum(ledger.batch(run)["state"] == 1 for run in busy) >= 3)
+    jobs.push(quick, portal="second")
+    until(lambda: ledger.run(quick).status is Status.COMPLETED)
+    assert sum(ledger.run(run).status is Status.COMPLETED for run in busy) < 3
