@@ -16,7 +16,7 @@ from simulation_worker.load import End
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "simulation_worker.alone")
-LONGEST_SECONDS = 300.0  # a batch's calls all have deadlines; what takes longer than this is stuck
+LONGEST_SECONDS = 100.0  # its calls have deadlines: what takes longer is stuck. Below the time a worker gets to leave
 LOOK_SECONDS = 1.0
 
 
