@@ -164,7 +164,8 @@ WITH runs AS MATERIALIZED (
     SELECT m.id, m.first_record + z.position - 1, m.attempt, z.outcome = 2,
            CASE WHEN z.is_exhausted THEN :exhausted ELSE coalesce(e.error ->> 'reason', :rejected) END,
            CASE WHEN z.is_exhausted THEN
-                    format('%s tries; the last: %s', z.tries, coalesce(nullif(e.error ->> 'message', ''), e.error ->> 'reason', 'no answer'))
+                    format('%s tries; the last: %s', z.tries,
+                           coalesce(nullif(e.error ->> 'message', ''), e.error ->> 'reason', 'no answer'))
                 ELSE coalesce(e.error ->> 'message', '') END,
            e.error ->> 'correlationId'
     FROM mixed m
@@ -237,9 +238,6 @@ def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:
         "exhausted": Reason.RETRIES_EXHAUSTED.value,
         "rejected": Reason.RECORD_REJECTED.value,
     }
-
-
-
 
 
 def _by_position(results: Sequence[RecordResult]) -> list[RecordResult | None]:

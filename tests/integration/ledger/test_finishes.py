@@ -157,8 +157,9 @@ def test_the_guard_is_what_refuses_an_old_fence(engine, make_run, guard, accepte
     run.lease_runs_out()
     run.claimed(attempt=2)
     with transaction(engine) as connection:
-        rows = connection.scalars(text(finish_statement(guard)), parameters(grouped([old.fence]), [run.delivered(old)])).all()
-    assert bool(rows) is accepted
+        group = grouped([old.fence])
+        places = connection.scalar(text(finish_statement(guard)), parameters(group, [run.delivered(old)]))
+    assert group.told(places) == [accepted]
 
 
 def test_a_failing_group_is_finished_one_by_one(engine, make_run, caplog):
