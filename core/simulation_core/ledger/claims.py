@@ -70,7 +70,7 @@ WITH runs AS MATERIALIZED (
         SELECT * FROM batches b WHERE b.simulation_id = g.id AND b.number = g.number FOR NO KEY UPDATE
     ) b
 ), judged AS MATERIALIZED (
-    SELECT l.id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
+    SELECT l.id, l.number, l.place, l.status, l.shift_ms, l.origin_ms, l.now_ms,
            greatest(l.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - l.now_ms AS remaining_ms,
            CASE WHEN l.run_state <> 'RUNNING' THEN 'the run is ' || lower(l.run_state)
                 WHEN l.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(l.status)
@@ -89,11 +89,11 @@ WITH runs AS MATERIALIZED (
     FROM judged j
     WHERE b.simulation_id = j.id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
       AND {taken_for_few("j")}
-    RETURNING b.simulation_id, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes,
+    RETURNING j.id, j.status, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes,
               j.place, j.origin_ms, j.now_ms
 ), queued AS MATERIALIZED (
-    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM claimed) AND s.status = 'QUEUED'
-    ORDER BY s.id FOR NO KEY UPDATE
+    SELECT q.id FROM (SELECT DISTINCT id FROM claimed WHERE status = 'QUEUED' ORDER BY id) q
+    CROSS JOIN LATERAL (SELECT FROM simulations s WHERE s.id = q.id AND s.status = 'QUEUED' FOR NO KEY UPDATE) s
 ), started AS (
     UPDATE simulations s SET status = 'RUNNING', started_at = coalesce(s.started_at, statement_timestamp()),
            updated_at = statement_timestamp()

@@ -137,12 +137,12 @@ WITH runs AS MATERIALIZED (
     SELECT simulation_id, sum(newly_delivered)::integer AS delivered, sum(newly_failed)::integer AS failed,
            sum(newly_skipped)::integer AS skipped
     FROM moved GROUP BY simulation_id
-), held AS MATERIALIZED (
-    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM sums WHERE delivered + failed + skipped > 0)
-    ORDER BY s.id FOR NO KEY UPDATE
+), m AS MATERIALIZED (
+    SELECT u.* FROM (SELECT * FROM sums WHERE delivered + failed + skipped > 0 ORDER BY simulation_id) u
+    CROSS JOIN LATERAL (SELECT FROM simulations s WHERE s.id = u.simulation_id FOR NO KEY UPDATE) s
 ), judged AS (
     UPDATE simulations s SET {COUNT_AND_END}
-    FROM sums m JOIN held h ON h.id = m.simulation_id JOIN simulation_control c ON c.simulation_id = m.simulation_id
+    FROM m JOIN simulation_control c ON c.simulation_id = m.simulation_id
     WHERE s.id = m.simulation_id
 ), noted AS (
     INSERT INTO deltas (simulation_id, buckets, lateness)
