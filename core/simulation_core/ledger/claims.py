@@ -1,6 +1,6 @@
 """Claiming batches with a fence, keeping the claim alive, and giving it back.
 
-A claim is one transaction of two statements. The first takes FOR SHARE on the runs' control rows: suspend, cancel and delete update those
+A claim is one transaction of two statements, sent together and carried out one after the other. The first takes FOR SHARE on the runs' control rows: suspend, cancel and delete update those
 rows, so whichever comes second sees the first, and no claim commits after they returned. The second has, because it starts afterwards, a
 snapshot in which their effects (status, shift, resolved start) are visible; in a single statement they could be stale after the wait, and
 a batch could go out before its shifted time.
@@ -11,16 +11,14 @@ a batch could go out before its shifted time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
-from uuid import UUID
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import grouped
-from simulation_core.ledger.rows import runs_by_id
+from simulation_core.ledger.rows import SELECT_RUNS, runs_by_id, to_runs
 from simulation_core.ledger.sql import (
     CLAIMED,
     DONE,
@@ -36,6 +34,7 @@ from simulation_core.ledger.sql import (
     taken_for_few,
     to_ms,
 )
+from simulation_core.ledger.trips import FAILURES, in_one_trip, prepared
 from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
 from simulation_core.plan.missed import MISSED_AFTER_MS
 
@@ -71,7 +70,7 @@ WITH runs AS MATERIALIZED (
         SELECT * FROM batches b WHERE b.simulation_id = g.id AND b.number = g.number FOR NO KEY UPDATE
     ) b
 ), judged AS MATERIALIZED (
-    SELECT l.id, l.number, l.place, l.shift_ms, l.origin_ms, l.now_ms,
+    SELECT l.id, l.number, l.place, l.status, l.shift_ms, l.origin_ms, l.now_ms,
            greatest(l.origin_ms + l.offset_ms, {to_ms("l.not_before")}) - l.now_ms AS remaining_ms,
            CASE WHEN l.run_state <> 'RUNNING' THEN 'the run is ' || lower(l.run_state)
                 WHEN l.status NOT IN ('QUEUED', 'RUNNING') THEN 'the run is ' || lower(l.status)
@@ -90,11 +89,11 @@ WITH runs AS MATERIALIZED (
     FROM judged j
     WHERE b.simulation_id = j.id AND b.number = j.number AND j.refusal IS NULL AND j.remaining_ms <= 0
       AND {taken_for_few("j")}
-    RETURNING b.simulation_id, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes,
+    RETURNING j.id, j.status, b.first_record, b.offset_ms, b.record_offsets, b.outcomes, b.tries, b.crashes,
               j.place, j.origin_ms, j.now_ms
 ), queued AS MATERIALIZED (
-    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM claimed) AND s.status = 'QUEUED'
-    ORDER BY s.id FOR NO KEY UPDATE
+    SELECT q.id FROM (SELECT DISTINCT id FROM claimed WHERE status = 'QUEUED' ORDER BY id) q
+    CROSS JOIN LATERAL (SELECT FROM simulations s WHERE s.id = q.id AND s.status = 'QUEUED' FOR NO KEY UPDATE) s
 ), started AS (
     UPDATE simulations s SET status = 'RUNNING', started_at = coalesce(s.started_at, statement_timestamp()),
            updated_at = statement_timestamp()
@@ -155,7 +154,9 @@ FROM locked l WHERE b.simulation_id = l.id AND b.number = l.number AND {taken_fo
 RETURNING b.simulation_id, b.number, b.attempt
 """
 
-_HOLD_CONTROL, _CLAIM, _RENEW, _ADOPTED, _RELEASE = map(text, (HOLD_CONTROL, CLAIM, RENEW, ADOPTED, RELEASE))
+_HOLD_CONTROL, _RENEW, _ADOPTED, _RELEASE = map(text, (HOLD_CONTROL, RENEW, ADOPTED, RELEASE))
+_HOLD_FIRST, _CLAIM = prepared(HOLD_CONTROL), prepared(CLAIM)
+_ABOUT_RUNS = prepared(f"{SELECT_RUNS} WHERE s.id = ANY(CAST(:simulations AS uuid[]))")
 
 _OUTCOMES = tuple(Outcome)
 _ALONE = (0,)  # record_offsets of a batch of one, for which the statements say NULL: an array costs more than the rest of the row
@@ -167,7 +168,7 @@ def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int, mi
         return []
     try:
         return _claim_together(engine, requests, lease_ms, missed_after_ms)
-    except SQLAlchemyError:
+    except FAILURES:
         if len(requests) == 1:
             raise
         _log.exception("a group of %d claims failed; claiming one by one", len(requests))
@@ -218,17 +219,22 @@ def release(engine: Engine, fences: Sequence[Fence], *, retry_after_ms: int = 0,
 def _claim_alone(engine: Engine, request: ClaimRequest, lease_ms: int, missed_after_ms: int) -> ClaimResult:
     try:
         return _claim_together(engine, [request], lease_ms, missed_after_ms)[0]
-    except SQLAlchemyError:
+    except FAILURES:
         _log.exception("claiming batch %d of simulation %s failed", request.batch, request.simulation_id)
         return Refused(request=request, why="the claim failed, see the log")
 
 
 def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: int, missed_after_ms: int) -> list[ClaimResult]:
     group = grouped(requests)
-    with transaction(engine) as connection:
-        connection.execute(_HOLD_CONTROL, {"simulations": group.parameters["simulations"]})
-        rows = connection.execute(_CLAIM, {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}).all()
-        runs = runs_by_id(connection, group.runs) if any(row[1] for row in rows) else {}
+    simulations = {"simulations": group.parameters["simulations"]}
+    _, answer, about_runs = in_one_trip(
+        engine,
+        (_HOLD_FIRST, simulations),
+        (_CLAIM, {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}),
+        (_ABOUT_RUNS, simulations),
+    )
+    rows = answer.rows
+    runs = {run.id: run for run in to_runs(about_runs)} if any(row[1] for row in rows) else {}
     results: list[ClaimResult | None] = [None] * len(requests)
     for place, is_claimed, refusal, remaining_ms, *told in rows:
         position = group.order[place - 1]

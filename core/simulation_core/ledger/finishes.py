@@ -11,15 +11,14 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine
 
 from simulation_core.ledger.endings import COUNT_AND_END
-from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
 from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, taken_for_few, to_ms
+from simulation_core.ledger.trips import FAILURES, in_one_trip, prepared
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
@@ -137,12 +136,12 @@ WITH runs AS MATERIALIZED (
     SELECT simulation_id, sum(newly_delivered)::integer AS delivered, sum(newly_failed)::integer AS failed,
            sum(newly_skipped)::integer AS skipped
     FROM moved GROUP BY simulation_id
-), held AS MATERIALIZED (
-    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM sums WHERE delivered + failed + skipped > 0)
-    ORDER BY s.id FOR NO KEY UPDATE
+), m AS MATERIALIZED (
+    SELECT u.* FROM (SELECT * FROM sums WHERE delivered + failed + skipped > 0 ORDER BY simulation_id) u
+    CROSS JOIN LATERAL (SELECT FROM simulations s WHERE s.id = u.simulation_id FOR NO KEY UPDATE) s
 ), judged AS (
     UPDATE simulations s SET {COUNT_AND_END}
-    FROM sums m JOIN held h ON h.id = m.simulation_id JOIN simulation_control c ON c.simulation_id = m.simulation_id
+    FROM m JOIN simulation_control c ON c.simulation_id = m.simulation_id
     WHERE s.id = m.simulation_id
 ), noted AS (
     INSERT INTO deltas (simulation_id, buckets, lateness)
@@ -164,7 +163,8 @@ WITH runs AS MATERIALIZED (
     SELECT m.id, m.first_record + z.position - 1, m.attempt, z.outcome = 2,
            CASE WHEN z.is_exhausted THEN :exhausted ELSE coalesce(e.error ->> 'reason', :rejected) END,
            CASE WHEN z.is_exhausted THEN
-                    format('%s tries; the last: %s', z.tries, coalesce(nullif(e.error ->> 'message', ''), e.error ->> 'reason', 'no answer'))
+                    format('%s tries; the last: %s', z.tries,
+                           coalesce(nullif(e.error ->> 'message', ''), e.error ->> 'reason', 'no answer'))
                 ELSE coalesce(e.error ->> 'message', '') END,
            e.error ->> 'correlationId'
     FROM mixed m
@@ -183,7 +183,7 @@ def finish_statement(guard: str = GUARD) -> str:
     return FINISH.replace(GUARD, guard)
 
 
-_FINISH = text(finish_statement())
+_FINISH = prepared(finish_statement())
 
 
 def finish(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
@@ -200,7 +200,7 @@ def finish(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
 def one_by_one_on_failure(together: Callable[[Sequence[Finish]], list[bool]], finishes: Sequence[Finish]) -> list[bool]:
     try:
         return together(finishes)
-    except SQLAlchemyError:
+    except FAILURES:
         if len(finishes) == 1:
             # Its lease runs out and it is delivered again: an upsert, so nothing doubles.
             _log.exception("finishing batch %d of simulation %s failed", finishes[0].fence.batch, finishes[0].fence.simulation_id)
@@ -212,9 +212,8 @@ def one_by_one_on_failure(together: Callable[[Sequence[Finish]], list[bool]], fi
 def _finish_together(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
     # The same claim twice in a group would meet its own row twice: the first counts, as it would one after the other.
     group = grouped([finish.fence for finish in finishes])
-    with transaction(engine) as connection:
-        places = connection.execute(_FINISH, parameters(group, finishes)).scalar_one()
-    return group.told(places)
+    (answer,) = in_one_trip(engine, (_FINISH, parameters(group, finishes)))
+    return group.told(answer.rows[0][0])
 
 
 def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:
@@ -237,9 +236,6 @@ def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:
         "exhausted": Reason.RETRIES_EXHAUSTED.value,
         "rejected": Reason.RECORD_REJECTED.value,
     }
-
-
-
 
 
 def _by_position(results: Sequence[RecordResult]) -> list[RecordResult | None]:

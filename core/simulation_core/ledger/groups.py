@@ -44,9 +44,11 @@ def grouped(given: Sequence[OfBatch]) -> Group:
     by_run: dict[UUID, dict[tuple[int, int], int]] = {}
     for position, one in enumerate(given):
         by_run.setdefault(one.simulation_id, {}).setdefault((one.batch, one.attempt), position)
+    firsts: list[int] = []
     lasts: list[int] = []
     order: list[int] = []
     for positions in by_run.values():
+        firsts.append(len(order) + 1)
         order.extend(positions.values())
         lasts.append(len(order))
     return Group(
@@ -55,7 +57,7 @@ def grouped(given: Sequence[OfBatch]) -> Group:
         size=len(given),
         parameters={
             "simulations": list(by_run),
-            "firsts": array([1, *(last + 1 for last in lasts[:-1])]),
+            "firsts": array(firsts),
             "lasts": array(lasts),
             "numbers": array([given[position].batch for position in order]),
             "attempts": array([given[position].attempt for position in order]),

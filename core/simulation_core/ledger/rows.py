@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 
 from simulation_core.clock import to_ms
+from simulation_core.ledger.trips import Answer
 from simulation_core.ledger.values import Run, RunState, Status
 
 SELECT_RUNS = "SELECT s.*, c.run_state FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id"
@@ -20,7 +22,12 @@ def runs_by_id(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Run]:
     return {run.id: run for run in map(to_run, rows.mappings())}
 
 
-def to_run(row: RowMapping) -> Run:
+def to_runs(answer: Answer) -> list[Run]:
+    """Of SELECT_RUNS."""
+    return [to_run(dict(zip(answer.columns, row, strict=True))) for row in answer.rows]
+
+
+def to_run(row: RowMapping | Mapping[str, Any]) -> Run:
     return Run(
         id=row["id"],
         namespace=row["namespace"],

@@ -59,7 +59,6 @@ def given(*columns: str) -> str:
     return f"unnest({', '.join(f'(CAST(:{each}))[r.first:r.last]' for each in columns)}) WITH ORDINALITY"
 
 
-
 def taken_for_few(row: str) -> str:
     """Always true, but Postgres takes it for true of one row in 200.
 

@@ -147,7 +147,7 @@ class Finish(NamedTuple):
     fence: Fence
     results: Sequence[RecordResult] = ()
     retry_after_ms: int = 0  # from now, for what stays PENDING
-    rest_delivered_ms: int | None = None  # every record still PENDING that `results` doesn't name was delivered then; None: it stays PENDING
+    rest_delivered_ms: int | None = None  # when all that is PENDING and not in `results` was delivered; None: that stays PENDING
     crm_ids: Mapping[str, str] = MappingProxyType({})  # <index>.<role> → HubSpot id; role: c, p0, p1 …, d
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import uuid
 
+import pytest
 from sqlalchemy import text
 
 from simulation_core.ledger import claims, control, finishes, runs
 from simulation_core.ledger.claims import CLAIM
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import grouped
-from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Outcome, RecordResult, Refused, Status
+from simulation_core.ledger.values import Claimed, ClaimRequest, Early, Fence, Finish, Outcome, RecordResult, Refused, Status
 
 LEASE_MS = 60_000
 
@@ -121,6 +122,37 @@ def test_renewing_moves_the_lease(engine, make_run):
     before = run.batch_column("lease_until")
     assert claims.renew(engine, [claimed.fence], 90_000) == [True]
     assert run.batch_column("lease_until") > before
+
+
+def test_a_claim_is_adopted_by_whoever_goes_on_with_it(engine, make_run):
+    run = make_run().due_at(0, 4, 9).batches_of(3).published()
+    finishes.finish(engine, [Finish(run.claimed().fence, [RecordResult(index=1, outcome=Outcome.DELIVERED)])])
+    held = run.claimed(attempt=2, lease_ms=1000)
+    before = run.batch_column("lease_until")
+    with transaction(engine) as connection:  # the plan moves while it is delivered
+        connection.execute(text("UPDATE simulations SET shift_milliseconds = 3600000 WHERE id = :id"), {"id": run.id})
+    adopted = claims.adopt(engine, held.fence, lease_ms=90_000)
+    assert adopted == held._replace(run=runs.get(engine, run.id), claimed_ms=adopted.claimed_ms, lease_ms=90_000)
+    assert adopted.claimed_ms >= held.claimed_ms
+    assert run.batch_column("lease_until") > before
+    assert finishes.finish(engine, [run.delivered(adopted)]) == [True]
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_a_claim_that_is_lost_is_not_adopted(engine, make_run, attempt):
+    run = make_run().published()
+    run.claimed()
+    run.lease_runs_out()
+    run.claimed(attempt=2)
+    run.lease_runs_out()
+    assert claims.adopt(engine, Fence(run.id, 0, attempt), lease_ms=LEASE_MS) is None
+
+
+def test_of_a_suspended_run_nothing_is_adopted(engine, make_run):
+    run = make_run().published()
+    held = run.claimed()
+    control.suspend(engine, run.id)
+    assert claims.adopt(engine, held.fence, lease_ms=LEASE_MS) is None
 
 
 def test_a_released_batch_is_no_crash_and_waits_as_told(engine, make_run):

@@ -10,7 +10,7 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.finishes import finish_statement, parameters
 from simulation_core.ledger.groups import grouped
 from simulation_core.ledger.messages import MAX_MESSAGE
-from simulation_core.ledger.values import Early, Finish, Outcome, RecordResult, Status
+from simulation_core.ledger.values import Early, Fence, Finish, Outcome, RecordResult, Status
 from simulation_core.reasons import Reason
 
 
@@ -137,6 +137,37 @@ def test_half_a_character_in_a_message_keeps_no_batch_from_being_finished(engine
     assert message == "cut in the middle: ?"
 
 
+def told_of(engine, run):
+    """All that a finish leaves behind."""
+    progress.fold(engine)
+    batch = {name: run.batch_column(name) for name in ("state", "outcomes", "delivered_offsets", "crm_ids", "not_before", "crashes")}
+    return batch, {name: run.column(name) for name in ("status", "records_processed", "delivered", "lateness")}
+
+
+def test_said_of_the_batch_or_of_each_record_it_comes_to_the_same(engine, make_run):
+    """Two ways through the statement."""
+    moments = make_run().due_at(0, 100, 2_000_000).batches_of(2).started_ms_ago(60_000)
+    at_once, one_by_one = moments.published(), make_run().due_at(0, 100, 2_000_000).batches_of(2).started_ms_ago(60_000).published()
+    ids = {"0.p0": "11", "1.p0": "12"}
+    whole, each = at_once.claimed(), one_by_one.claimed()
+    assert finish(engine, whole, rest_delivered_ms=whole.run.start_ms + 1_100, crm_ids=ids)
+    assert finish(engine, each, *(ok(index, delivered_ms=each.run.start_ms + 1_100) for index in range(2)), crm_ids=ids)
+    assert told_of(engine, at_once) == told_of(engine, one_by_one)
+    assert told_of(engine, at_once)[0]["outcomes"] == [1, 1]
+
+
+def test_the_rest_is_what_is_open_and_not_named(engine, make_run):
+    run = make_run().records(5).batches_of(5).published()
+    start = run.claimed().run.start_ms
+    claims.release(engine, [Fence(run.id, 0, 1)])
+    assert finish(engine, run.claimed(attempt=2), failed(0), ok(1, delivered_ms=start + 7))
+    assert finish(engine, run.claimed(attempt=3), retryable(2), rest_delivered_ms=start + 9, retry_after_ms=1)
+    assert run.batch_column("outcomes") == [2, 1, 0, 1, 1]
+    assert run.batch_column("delivered_offsets") == [None, 7, None, 9, 9]
+    assert run.batch_column("tries") == [0, 0, 1, 0, 0]
+    assert run.column("records_processed") == 3
+
+
 def test_delivered_times_are_kept_as_offsets_and_lateness_is_against_the_records_own_time(engine, make_run):
     run = make_run().due_at(0, 100).batches_of(2).started_ms_ago(60_000).published()
     claimed = run.claimed()
@@ -157,8 +188,9 @@ def test_the_guard_is_what_refuses_an_old_fence(engine, make_run, guard, accepte
     run.lease_runs_out()
     run.claimed(attempt=2)
     with transaction(engine) as connection:
-        rows = connection.scalars(text(finish_statement(guard)), parameters(grouped([old.fence]), [run.delivered(old)])).all()
-    assert bool(rows) is accepted
+        group = grouped([old.fence])
+        places = connection.scalar(text(finish_statement(guard)), parameters(group, [run.delivered(old)]))
+    assert group.told(places) == [accepted]
 
 
 def test_a_failing_group_is_finished_one_by_one(engine, make_run, caplog):

@@ -12,6 +12,7 @@ from simulation_core.ledger import backlog, changes, claims, control, dispatch, 
 from simulation_core.ledger.claims import CLAIM, HOLD_CONTROL, MISSED, SKIPPED_SOON
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.finishes import CLAIMED_SHIFT, finish_statement, parameters
+from simulation_core.ledger.groups import grouped
 from simulation_core.ledger.sql import NEVER_BEGUN
 from simulation_core.ledger.values import Claimed, Early, Finish, Outcome, RecordResult, Refused, Status
 from simulation_core.plan.missed import ShiftBy, SkipUntil
@@ -202,7 +203,7 @@ def claim_by(engine, run, statement, batch=0):
     with transaction(engine) as connection:
         connection.execute(text(HOLD_CONTROL), {"simulations": [run.id]})
         bounds = {"lease_ms": LEASE_MS, "missed_after_ms": MINUTE_MS}
-        values = {"simulations": [run.id], "numbers": [batch], "attempts": [1], **bounds}
+        values = {**grouped([run.request(batch)]).parameters, **bounds}
         return connection.execute(text(statement), values).mappings().one()["is_claimed"]
 
 
@@ -233,7 +234,7 @@ def a_claim_under_way(engine, run, waits):
     with transaction(engine) as connection:
         connection.execute(text(HOLD_CONTROL), {"simulations": [run.id]})
         bounds = {"lease_ms": LEASE_MS, "missed_after_ms": NEVER_MS}
-        values = {"simulations": [run.id], "numbers": [0], "attempts": [1], **bounds}
+        values = {**grouped([run.request()]).parameters, **bounds}
         assert connection.execute(text(CLAIM), values).mappings().one()["is_claimed"]
         waits(lambda: missed.judge_running(engine))
 
@@ -408,7 +409,7 @@ def finished_after_a_shift(engine, run, statement):
     claimed = run.claimed(0)
     with transaction(engine) as connection:
         connection.execute(text("UPDATE simulations SET shift_milliseconds = 3600000 WHERE id = :id"), {"id": run.id})
-        assert connection.execute(text(statement), parameters([(0, run.delivered(claimed))])).all()
+        assert connection.execute(text(statement), parameters(grouped([claimed.fence]), [run.delivered(claimed)])).all()
     progress.fold(engine)
     return run.column("lateness"), shown(run)
 
@@ -423,7 +424,7 @@ def test_what_was_delivered_while_the_plan_moved_is_not_early(engine, make_run):
 def test_judged_by_the_newest_shift_it_would_show_as_early(engine, make_run):
     """The guarantee broken on purpose."""
     run = make_run().started_ms_ago(0).due_at(0, 3_000_000).published()
-    lateness, _ = finished_after_a_shift(engine, run, finish_statement().replace(CLAIMED_SHIFT, "s.shift_milliseconds"))
+    lateness, _ = finished_after_a_shift(engine, run, finish_statement().replace(CLAIMED_SHIFT, "g.shift_ms"))
     assert lateness[0] == 1
 
 

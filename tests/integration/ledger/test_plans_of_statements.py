@@ -10,6 +10,7 @@ from sqlalchemy import text
 from simulation_core.ledger import backlog, claims, control, dispatch, finishes, missed, partitions, plans, progress, skipping
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import grouped
+from simulation_core.ledger.sql import taken_for_few
 from simulation_core.ledger.values import Fence, Finish, Outcome, RecordResult
 
 SIZE = 3000
@@ -46,23 +47,39 @@ def read(lines):
     return [line.strip() for line in lines if " on batches" in line and "Scan" in line]
 
 
-@pytest.mark.parametrize("number", [0, 3], ids=["own partition", "shared"])
-@pytest.mark.parametrize("question", ["claim", "renew", "release", "finish"])
-def test_what_a_worker_asks_touches_one_partition_by_its_key(engine, large_runs, question, number):
-    run = large_runs[number]
+def asked(run, question):
+    """A statement about one batch of the run, with its values."""
     fence = run.claimed(0).fence
     result = [RecordResult(index=0, outcome=Outcome.DELIVERED)]
-    statement, values = {
+    return {
         "claim": (claims.CLAIM, {**columns(Fence(simulation_id=run.id, batch=1, attempt=1)), "lease_ms": 1000, "missed_after_ms": 60_000}),
         "renew": (claims.RENEW, {**columns(fence), "lease_ms": 1000}),
         "release": (claims.RELEASE, {**columns(fence), "retry_after_ms": 0, "crashed": False}),
         "finish": (finishes.finish_statement(), finishes.parameters(grouped([fence]), [Finish(fence=fence, results=result)])),
     }[question]
+
+
+@pytest.mark.parametrize("number", [0, 3], ids=["own partition", "shared"])
+@pytest.mark.parametrize("question", ["claim", "renew", "release", "finish"])
+def test_what_a_worker_asks_touches_one_partition_by_its_key(engine, large_runs, question, number):
+    run = large_runs[number]
+    statement, values = asked(run, question)
     table = partitions.name_of(run.id) if number < 3 else "batches_shared"
     with transaction(engine) as connection:
         scans = read(executed(connection, statement, values))
     assert scans
     assert all(f"Index Scan using {table}_" in scan for scan in scans), scans
+
+
+@pytest.mark.parametrize(("question", "row"), [("renew", "l"), ("release", "l"), ("finish", "e")])
+def test_taken_for_large_a_group_would_be_joined_with_all_of_a_partition(engine, large_runs, question, row):
+    """Each statement's words that make it small, taken out on purpose."""
+    run = large_runs[0]
+    statement, values = asked(run, question)
+    assert taken_for_few(row) in statement
+    with transaction(engine) as connection:
+        scans = read(executed(connection, statement.replace(taken_for_few(row), "true"), values))
+    assert [scan for scan in scans if "Seq Scan" in scan], scans
 
 
 @pytest.mark.parametrize("generic", [False, True], ids=["planned for the values", "planned once"])
