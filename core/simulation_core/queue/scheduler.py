@@ -27,6 +27,7 @@ from simulation_core.ledger.values import Offer
 from simulation_core.queue.connection import outages_translated
 from simulation_core.queue.jobs import FAILURE_SECONDS, SCHEDULED, WAKE, DataJob
 from simulation_core.queue.names import FUNCTIONS, OUR_QUEUES, Kind, job_id_prefix
+from simulation_core.queue.overlapping import called_in_turn
 from simulation_core.queue.packing import packed
 from simulation_core.queue.scripts import MOVE, SCHEDULE
 
@@ -78,7 +79,7 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         self.beaten_s = time.monotonic()  # when `run` last turned or waited: liveness
         self._on_moved = on_moved
         self._heartbeat_due_s = 0.0
-        self._schedule = connection.register_script(SCHEDULE)
+        self._schedule = SCHEDULE
         self._move = connection.register_script(MOVE)
 
     # -- offering
@@ -90,12 +91,9 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         """
         columns = offers if isinstance(offers, Offers) else Offers.of((offer, 1) for offer in offers)
         head = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, kind, job_id_prefix(kind), *_counted(self.ceilings)]
-        added = 0
-        for first in range(0, len(columns), OFFERED_AT_ONCE):
-            arguments = [*head, *packed(columns.chosen(slice(first, first + OFFERED_AT_ONCE)))]
-            with outages_translated():
-                added += int(self._schedule(keys=[SCHEDULED], args=arguments))
-        return added
+        chunks = (columns[first : first + OFFERED_AT_ONCE] for first in range(0, len(columns), OFFERED_AT_ONCE))
+        with outages_translated():
+            return sum(map(int, called_in_turn(self.connection, self._schedule, SCHEDULED, ([*head, *packed(chunk)] for chunk in chunks))))
 
     def queued(self, queues: Sequence[str]) -> list[int]:
         """How many jobs wait in each of the named queues. Raises QueueUnavailableError."""

@@ -147,12 +147,17 @@ local function add_due(id, queue)
 end
 
 local packed = ARGV[#ARGV]
-local position = 1
+local tails, position = {}, 1
 while position <= #packed do
   local run, number, attempt, due_ms
   run, number, attempt, due_ms, position = struct.unpack('<I2I4I4I8', packed, position)
   run = run + 1
-  local id = names[run] .. number .. '-' .. attempt
+  local tail = tails[attempt]
+  if not tail then
+    tail = '-' .. attempt
+    tails[attempt] = tail
+  end
+  local id = names[run] .. number .. tail
   local score = due_ms / 1000
   if score > now then add_upcoming(id, score, run) else add_due(id, queues[run]) end
 end

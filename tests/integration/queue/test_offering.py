@@ -99,7 +99,7 @@ def test_three_offers_of_a_thousand_queued_jobs_leave_a_thousand(scheduler, wait
 def test_without_its_look_at_what_is_there_the_script_would_queue_jobs_twice(redis, scheduler, waiting, offers, how_many):
     look = "if is_known and is_there(id, queue) then return end"
     assert look in SCHEDULE
-    scheduler._schedule = redis.register_script(SCHEDULE.replace(look, ""))
+    scheduler._schedule = SCHEDULE.replace(look, "")
     for _ in range(3):
         scheduler.schedule_offers(offers(how_many, in_ms=-10))
     with pytest.raises(AssertionError, match=f"{how_many} jobs wait twice"):
@@ -111,7 +111,7 @@ def test_without_its_look_at_what_is_there_the_script_would_schedule_what_is_que
     assert look in SCHEDULE
     scheduler.schedule_offers(offers(3, in_ms=-10))
     assert scheduler.schedule_offers(offers(3)) == 0
-    scheduler._schedule = redis.register_script(SCHEDULE.replace(look, ""))
+    scheduler._schedule = SCHEDULE.replace(look, "")
     scheduler.schedule_offers(offers(3))
     with pytest.raises(AssertionError, match="3 jobs wait twice"):
         waiting.each_once(3)
