@@ -54,6 +54,10 @@ class Offers(Sequence[Offer]):
         run, number, attempt, due_ms, records = columns
         return cls(runs=runs, run=run, number=number, attempt=attempt, due_ms=due_ms, records=records)
 
+    def counted(self) -> Iterator[tuple[Offer, int]]:
+        """Single ones, each with the number of its records."""
+        return zip(self, self.records.tolist(), strict=True)
+
     def chosen(self, which: Any) -> Offers:
         """Those that a mask, a slice or an array of positions names."""
         columns = (self.run, self.number, self.attempt, self.due_ms, self.records)
