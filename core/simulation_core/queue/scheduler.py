@@ -102,6 +102,12 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
                 pipeline.llen(f"{self.queue_class.redis_queue_namespace_prefix}{queue}")
             return [int(length) for length in pipeline.execute()]
 
+    def waiting_in(self, queue: str) -> frozenset[str]:
+        """The ids of the jobs that wait in the named queue. Raises QueueUnavailableError."""
+        with outages_translated():
+            answer: Any = self.connection.lrange(f"{self.queue_class.redis_queue_namespace_prefix}{queue}", 0, -1)
+        return frozenset(job.decode() for job in answer)
+
     # -- moving
 
     def move_due(self) -> Moved:
