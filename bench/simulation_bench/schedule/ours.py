@@ -25,7 +25,7 @@ from simulation_core.portals import PortalsFile
 from simulation_core.queue.connection import connect
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_operator.scheduler.dispatcher import HORIZON_MS, Dispatcher
-from simulation_operator.scheduler.walk import Walk
+from simulation_operator.scheduler.walk import PAGE, Walk
 
 
 def main() -> None:
@@ -54,14 +54,14 @@ def main() -> None:
 
 
 def _by_dispatcher(engine: Engine, redis: Redis, start_ms: int) -> int:
-    """Ticks until one adds nothing. Returns how many jobs are in Redis."""
+    """Ticks until one finds only what came into the horizon since. Returns how many jobs are in Redis."""
     with tempfile.TemporaryDirectory() as folder:
         file = PortalsFile(portals.write(Path(folder)))
         dispatcher = Dispatcher(engine, BulkScheduler(redis), file, horizon_ms=start_ms - now_ms() + HORIZON_MS)
         jobs = 0
-        while added := dispatcher.tick().upcoming:
+        while (added := dispatcher.tick().upcoming) >= PAGE:
             jobs += added
-        return jobs
+        return jobs + added
 
 
 def _all(engine: Engine, redis: Redis, shape: Shape) -> int:

@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Engine, RowMapping, text
+from sqlalchemy import Engine, Row, text
 
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.offers import OfferedRun, Offers
-from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
+from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, IN_INDEX_ORDER, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
 from simulation_core.ledger.values import Offer
 
 LOOKED_AT = 1_000  # of the oldest batches of a run that skips
@@ -132,8 +132,7 @@ def page(engine: Engine, marks: Mapping[UUID, Mark], *, horizon_ms: int, limit: 
         "limit": limit,
         "portals": None if portals is None else list(portals),
     }
-    with transaction(engine) as connection:
-        rows = connection.execute(text(UPCOMING), given).all()
+    rows = _read(engine, UPCOMING, given)
     offers = _in_order([row for row in rows if row.numbers])
     complete = len(offers) < limit
     reached = {row.id: Mark(row.version, row.now_ms + horizon_ms if complete else int(offers.due_ms[-1])) for row in rows}
@@ -150,8 +149,7 @@ def upcoming(engine: Engine, *, horizon_ms: int, limit: int) -> Offers:
 def waiting(engine: Engine, *, horizon_ms: int, limit: int, portals: Collection[str] | None = None) -> Offers:
     """Batches to be tried again within `horizon_ms` from now, but not yet; earliest first, at most `limit`."""
     given = {"horizon_ms": horizon_ms, "limit": limit, "portals": None if portals is None else list(portals)}
-    with transaction(engine) as connection:
-        return Offers.of(_offer(row) for row in connection.execute(text(WAITING), given).mappings())
+    return Offers.of(_offer(row) for row in _read(engine, WAITING, given))
 
 
 def overdue(engine: Engine, portal: str, *, limit: int) -> Offers:
@@ -159,8 +157,7 @@ def overdue(engine: Engine, portal: str, *, limit: int) -> Offers:
 
     A batch that was missed is among them until missedRecords decided about it, which the dispatcher lets happen before it asks.
     """
-    with transaction(engine) as connection:
-        return Offers.of(_offer(row) for row in connection.execute(text(OVERDUE), {"limit": limit, "portals": [portal]}).mappings())
+    return Offers.of(_offer(row) for row in _read(engine, OVERDUE, {"limit": limit, "portals": [portal]}))
 
 
 def portals_with_work(engine: Engine) -> list[str]:
@@ -177,12 +174,18 @@ def portals_with_work(engine: Engine) -> list[str]:
         )
 
 
-def _offer(row: RowMapping) -> tuple[Offer, int]:
-    offer = Offer(simulation_id=row["id"], batch=row["number"], attempt=row["attempt"] + 1, portal=row["portal"], due_ms=row["due_ms"])
-    return offer, row["records"]
+def _read(engine: Engine, statement: str, given: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    with transaction(engine) as connection:
+        connection.execute(text(IN_INDEX_ORDER))
+        return connection.execute(text(statement), given).all()
 
 
-def _in_order(rows: Sequence[Any]) -> Offers:
+def _offer(row: Row[Any]) -> tuple[Offer, int]:
+    offer = Offer(simulation_id=row.id, batch=row.number, attempt=row.attempt + 1, portal=row.portal, due_ms=row.due_ms)
+    return offer, row.records
+
+
+def _in_order(rows: Sequence[Row[Any]]) -> Offers:
     """Of all runs, by due time."""
     runs = [OfferedRun(row.id, row.portal) for row in rows]
     lengths = [len(row.numbers) for row in rows]

@@ -49,3 +49,6 @@ MISSED_RECORDS = "coalesce(s.spec ->> 'missedRecords', 'CatchUp')"
 # A batch that is looked up by its key and must be claimed. Not in the words of batches_claimed's predicate: that index is nearly empty
 # whenever statistics are gathered, and Postgres would read all claims of all runs by it for each batch looked up. Needs `batches b`.
 IS_CLAIMED = f"b.state + 0 = {CLAIMED}"
+
+# A plan that was just stored has no statistics: Postgres would take it for small, and read and sort all of it for each statement.
+IN_INDEX_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"
