@@ -6,6 +6,7 @@ emptied Redis, through the same query and the same script. Reading the plan back
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,12 +20,12 @@ from simulation_bench import portals, valkey
 from simulation_bench.child import answer, arguments
 from simulation_bench.runs import HOUR_MS, Shape, accepted, store
 from simulation_core.clock import now_ms
-from simulation_core.ledger import dispatch
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.portals import PortalsFile
 from simulation_core.queue.connection import connect
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_operator.scheduler.dispatcher import HORIZON_MS, Dispatcher
+from simulation_operator.scheduler.walk import PAGE, Walk
 
 
 def main() -> None:
@@ -53,19 +54,20 @@ def main() -> None:
 
 
 def _by_dispatcher(engine: Engine, redis: Redis, start_ms: int) -> int:
-    """Ticks until one adds nothing. Returns how many jobs are in Redis."""
+    """Ticks until one finds only what came into the horizon since. Returns how many jobs are in Redis."""
     with tempfile.TemporaryDirectory() as folder:
         file = PortalsFile(portals.write(Path(folder)))
         dispatcher = Dispatcher(engine, BulkScheduler(redis), file, horizon_ms=start_ms - now_ms() + HORIZON_MS)
         jobs = 0
-        while added := dispatcher.tick().upcoming:
+        while (added := dispatcher.tick().upcoming) >= PAGE:
             jobs += added
-        return jobs
+        return jobs + added
 
 
 def _all(engine: Engine, redis: Redis, shape: Shape) -> int:
-    offers = dispatch.upcoming(engine, horizon_ms=2 * HOUR_MS + shape.window_ms, limit=shape.records)
-    return BulkScheduler(redis).schedule_offers(offers)
+    """As the dispatcher walks, page by page, but with a horizon beyond the plan's end and all in one go."""
+    walk = Walk(engine, BulkScheduler(redis).schedule_offers, horizon_ms=2 * HOUR_MS + shape.window_ms)
+    return walk.go_on([portals.PORTAL], seconds=math.inf)
 
 
 if __name__ == "__main__":

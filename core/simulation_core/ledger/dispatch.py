@@ -4,38 +4,68 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, RowMapping, text
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Engine, Row, text
 
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
+from simulation_core.ledger.offers import OfferedRun, Offers
+from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, IN_INDEX_ORDER, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
 from simulation_core.ledger.values import Offer
 
 LOOKED_AT = 1_000  # of the oldest batches of a run that skips
 
 _LIVE = f"""
 live AS MATERIALIZED (
-    SELECT s.id, s.portal, {ORIGIN_MS} AS origin_ms, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms, {SKIP_OFFSET_MS} AS skip_offset_ms
+    SELECT s.id, s.portal, {ORIGIN_MS} AS origin_ms, {NOW_MS} AS now_ms, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms,
+           {SKIP_OFFSET_MS} AS skip_offset_ms, concat_ws(' ', {ORIGIN_MS}, c.changed_at) AS version
     FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
-    WHERE {CLAIMABLE_RUN} AND (CAST(:portal AS text) IS NULL OR s.portal = :portal)
+    WHERE {CLAIMABLE_RUN} AND (CAST(:portals AS text[]) IS NULL OR s.portal = ANY(CAST(:portals AS text[])))
 )
 """
 
-# One index range per run (batches_unfinished) for what falls due, and one (batches_waiting) for what waits after a retryable answer.
+# Guarantees: the `limit` earliest PENDING batches of all runs that lie ahead within the horizon and beyond their run's mark, with all
+# others of the last one's moment, so that whoever goes on from there misses none. A mark of another version of the run doesn't count.
+# Each run that may be claimed from has a row, also without batches. One index range a run (batches_unfinished), from where the mark is.
 UPCOMING = f"""
+WITH {_LIVE}, beyond AS MATERIALIZED (
+    SELECT live.*, greatest(live.now_ms, mark.through_ms) - live.origin_ms AS after_offset_ms
+    FROM live LEFT JOIN unnest(CAST(:ids AS uuid[]), CAST(:versions AS text[]), CAST(:throughs AS bigint[])) AS mark (id, version, through_ms)
+        ON mark.id = live.id AND mark.version = live.version
+), soon AS MATERIALIZED (
+    SELECT beyond.id, ahead.number, ahead.attempt + 1 AS attempt, beyond.origin_ms + ahead.offset_ms AS due_ms, ahead.records
+    FROM beyond CROSS JOIN LATERAL (
+        SELECT b.number, b.attempt, b.offset_ms, cardinality(b.record_offsets) AS records FROM batches b
+        WHERE b.simulation_id = beyond.id AND b.state <> 2 AND b.state = {PENDING}
+          AND b.offset_ms > beyond.after_offset_ms AND b.offset_ms <= beyond.now_offset_ms + :horizon_ms
+          AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
+        ORDER BY b.offset_ms FETCH FIRST :limit ROWS WITH TIES
+    ) ahead
+    ORDER BY due_ms FETCH FIRST :limit ROWS WITH TIES
+), columns AS (
+    SELECT id, array_agg(number) AS numbers, array_agg(attempt) AS attempts, array_agg(due_ms) AS dues_ms, array_agg(records) AS records
+    FROM soon GROUP BY id
+)
+SELECT live.id, live.portal, live.version, live.now_ms, c.numbers, c.attempts, c.dues_ms, c.records
+FROM live LEFT JOIN columns c ON c.id = live.id
+"""
+
+# What waits after a retryable answer has no place in the order of due times: it comes by an index of its own (batches_waiting).
+WAITING = f"""
 WITH {_LIVE}
-SELECT live.id, live.portal, soon.number, soon.attempt, greatest(live.origin_ms + soon.offset_ms, {to_ms("soon.not_before")}) AS due_ms
+SELECT live.id, live.portal, soon.number, soon.attempt, soon.records,
+       greatest(live.origin_ms + soon.offset_ms, {to_ms("soon.not_before")}) AS due_ms
 FROM live CROSS JOIN LATERAL (
-    (SELECT b.number, b.attempt, b.offset_ms, b.not_before FROM batches b
-     WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
-       AND b.offset_ms > live.now_offset_ms AND b.offset_ms <= live.now_offset_ms + :horizon_ms
-       AND (b.not_before IS NULL OR b.not_before <= {after_ms(":horizon_ms")})
-     ORDER BY b.offset_ms LIMIT :limit)
-    UNION ALL
-    (SELECT b.number, b.attempt, b.offset_ms, b.not_before FROM batches b
-     WHERE b.simulation_id = live.id AND b.state = {PENDING} AND b.not_before IS NOT NULL
-       AND b.not_before > statement_timestamp() AND b.not_before <= {after_ms(":horizon_ms")}
-       AND b.offset_ms <= live.now_offset_ms
-     ORDER BY b.not_before LIMIT :limit)
+    SELECT b.number, b.attempt, b.offset_ms, b.not_before, cardinality(b.record_offsets) AS records FROM batches b
+    WHERE b.simulation_id = live.id AND b.state = {PENDING} AND b.not_before IS NOT NULL
+      AND b.not_before > statement_timestamp() AND b.not_before <= {after_ms(":horizon_ms")}
+      AND b.offset_ms <= live.now_offset_ms + :horizon_ms
+    ORDER BY b.not_before LIMIT :limit
 ) soon
 ORDER BY due_ms, live.id, soon.number LIMIT :limit
 """
@@ -45,25 +75,25 @@ ORDER BY due_ms, live.id, soon.number LIMIT :limit
 # the sweep takes those away in a moment, and then it is among the oldest.
 OVERDUE = f"""
 WITH {_LIVE}
-SELECT live.id, live.portal, late.number, late.attempt,
+SELECT live.id, live.portal, late.number, late.attempt, late.records,
        greatest(live.origin_ms + late.offset_ms, {to_ms("late.free_at")}) AS due_ms,
        row_number() OVER (PARTITION BY live.id ORDER BY late.offset_ms, late.number) AS turn
 FROM live CROSS JOIN LATERAL (
-    (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at FROM batches b
+    (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at, cardinality(b.record_offsets) AS records FROM batches b
      WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
        AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= live.now_offset_ms
        AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
      ORDER BY b.offset_ms LIMIT :limit)
     UNION ALL
-    (SELECT o.number, o.attempt, o.offset_ms, o.not_before FROM (
-         SELECT b.number, b.attempt, b.offset_ms, b.not_before FROM batches b
+    (SELECT o.number, o.attempt, o.offset_ms, o.not_before, o.records FROM (
+         SELECT b.number, b.attempt, b.offset_ms, b.not_before, cardinality(b.record_offsets) AS records FROM batches b
          WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.skip_offset_ms
            AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
          ORDER BY b.offset_ms LIMIT greatest(:limit, {LOOKED_AT})) o
      WHERE o.attempt > 0
      ORDER BY o.offset_ms LIMIT :limit)
     UNION ALL
-    (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at FROM batches b
+    (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at, cardinality(b.record_offsets) AS records FROM batches b
      WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
      ORDER BY b.lease_until LIMIT :limit)
 ) late
@@ -71,21 +101,63 @@ ORDER BY turn, due_ms, live.id LIMIT :limit
 """
 
 
-def upcoming(engine: Engine, *, horizon_ms: int, limit: int) -> list[Offer]:
+@dataclass(frozen=True)
+class Mark:
+    """How far a run's batches were offered. It holds for this version of the run: one that was resumed or shifted starts anew."""
+
+    version: str
+    through_ms: int  # all that is due by then
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What follows the marks that were given, by due time, and the marks from which to go on."""
+
+    offers: Offers
+    marks: Mapping[UUID, Mark]  # of the runs that may be claimed from
+    complete: bool  # nothing else is due within the horizon
+
+
+def page(engine: Engine, marks: Mapping[UUID, Mark], *, horizon_ms: int, limit: int, portals: Collection[str] | None = None) -> Page:
+    """The next `limit` PENDING batches, and all due with the last of them, that become claimable within `horizon_ms` but aren't yet.
+
+    Of a run without a mark, or of another version than its mark's: all that lie ahead. None that waits after a retryable answer: those
+    are `waiting`'s. `portals`: of their runs only.
+    """
+    given = {
+        "ids": list(marks),
+        "versions": [mark.version for mark in marks.values()],
+        "throughs": [mark.through_ms for mark in marks.values()],
+        "horizon_ms": horizon_ms,
+        "limit": limit,
+        "portals": None if portals is None else list(portals),
+    }
+    rows = _read(engine, UPCOMING, given)
+    offers = _in_order([row for row in rows if row.numbers])
+    complete = len(offers) < limit
+    reached = {row.id: Mark(row.version, row.now_ms + horizon_ms if complete else int(offers.due_ms[-1])) for row in rows}
+    return Page(offers=offers, marks={id_: _further(mark, marks.get(id_)) for id_, mark in reached.items()}, complete=complete)
+
+
+def upcoming(engine: Engine, *, horizon_ms: int, limit: int) -> Offers:
     """PENDING batches that become claimable within `horizon_ms` from now, but aren't yet; earliest first, at most `limit`."""
-    with transaction(engine) as connection:
-        rows = connection.execute(text(UPCOMING), {"horizon_ms": horizon_ms, "limit": limit, "portal": None})
-        return [_offer(row) for row in rows.mappings()]
+    ahead = page(engine, {}, horizon_ms=horizon_ms, limit=limit).offers
+    again = waiting(engine, horizon_ms=horizon_ms, limit=limit)
+    return Offers.of(sorted([*ahead.counted(), *again.counted()], key=lambda each: each[0].due_ms)[:limit]) if again else ahead[:limit]
 
 
-def overdue(engine: Engine, portal: str, *, limit: int) -> list[Offer]:
+def waiting(engine: Engine, *, horizon_ms: int, limit: int, portals: Collection[str] | None = None) -> Offers:
+    """Batches to be tried again within `horizon_ms` from now, but not yet; earliest first, at most `limit`."""
+    given = {"horizon_ms": horizon_ms, "limit": limit, "portals": None if portals is None else list(portals)}
+    return Offers.of(_offer(row) for row in _read(engine, WAITING, given))
+
+
+def overdue(engine: Engine, portal: str, *, limit: int) -> Offers:
     """Batches of `portal` that a claim would get now, expired leases included: round robin over runs, each run's earliest first.
 
     A batch that was missed is among them until missedRecords decided about it, which the dispatcher lets happen before it asks.
     """
-    with transaction(engine) as connection:
-        rows = connection.execute(text(OVERDUE), {"limit": limit, "portal": portal})
-        return [_offer(row) for row in rows.mappings()]
+    return Offers.of(_offer(row) for row in _read(engine, OVERDUE, {"limit": limit, "portals": [portal]}))
 
 
 def portals_with_work(engine: Engine) -> list[str]:
@@ -102,5 +174,30 @@ def portals_with_work(engine: Engine) -> list[str]:
         )
 
 
-def _offer(row: RowMapping) -> Offer:
-    return Offer(simulation_id=row["id"], batch=row["number"], attempt=row["attempt"] + 1, portal=row["portal"], due_ms=row["due_ms"])
+def _read(engine: Engine, statement: str, given: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    with transaction(engine) as connection:
+        connection.execute(text(IN_INDEX_ORDER))
+        return connection.execute(text(statement), given).all()
+
+
+def _offer(row: Row[Any]) -> tuple[Offer, int]:
+    offer = Offer(simulation_id=row.id, batch=row.number, attempt=row.attempt + 1, portal=row.portal, due_ms=row.due_ms)
+    return offer, row.records
+
+
+def _in_order(rows: Sequence[Row[Any]]) -> Offers:
+    """Of all runs, by due time."""
+    runs = [OfferedRun(row.id, row.portal) for row in rows]
+    lengths = [len(row.numbers) for row in rows]
+    columns = [_column(row.numbers for row in rows), _column(row.attempts for row in rows)]
+    due_ms = _column(row.dues_ms for row in rows)
+    offers = Offers.of_columns(runs, [np.repeat(np.arange(len(runs)), lengths), *columns, due_ms, _column(row.records for row in rows)])
+    return offers.chosen(np.argsort(due_ms, kind="stable"))
+
+
+def _column(parts: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.fromiter(chain.from_iterable(parts), dtype=np.int64)
+
+
+def _further(reached: Mark, before: Mark | None) -> Mark:
+    return before if before and before.version == reached.version and before.through_ms > reached.through_ms else reached

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from simulation_core.ledger.claims import HOLD_CONTROL
 from simulation_core.ledger.endings import COUNT_AND_END
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.sql import CLAIMABLE_RUN, DONE, NEVER_BEGUN, SKIP_OFFSET_MS
+from simulation_core.ledger.sql import CLAIMABLE_RUN, DONE, IN_INDEX_ORDER, NEVER_BEGUN, SKIP_OFFSET_MS
 from simulation_core.ledger.values import Outcome
 from simulation_core.reasons import Reason
 
@@ -66,10 +66,6 @@ SELECT count(*) AS batches, coalesce(sum(records), 0)::integer AS records FROM m
 """
 
 
-# A plan that was just stored has no statistics: Postgres would take it for small, and read and sort all of it for each statement.
-_IN_INDEX_ORDER = text("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off")
-
-
 @dataclass(frozen=True)
 class Swept:
     batches: int
@@ -90,7 +86,7 @@ def sweep(engine: Engine, id: UUID, *, limit: int = BATCHES_A_STATEMENT) -> Swep
     try:
         with transaction(engine) as connection:
             connection.execute(text(HOLD_CONTROL), {"simulations": [id]})
-            connection.execute(_IN_INDEX_ORDER)
+            connection.execute(text(IN_INDEX_ORDER))
             row = connection.execute(text(SWEEP), {"id": id, "limit": limit, "exceeded": Reason.FAILURE_POLICY_EXCEEDED.value}).one()
     except SQLAlchemyError:
         _log.exception("skipping what simulation %s missed failed", id)

@@ -66,3 +66,7 @@ def taken_for_few(row: str) -> str:
     the plan is kept for good, also where it was made while the partition was nearly empty.
     """
     return f"{row}.number + 0 = {row}.number"
+
+
+# A plan that was just stored has no statistics: Postgres would take it for small, and read and sort all of it for each statement.
+IN_INDEX_ORDER = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"

@@ -10,6 +10,7 @@ from uuid import UUID
 from simulation_core.ledger.values import ClaimRequest
 
 FUNCTIONS = "simulation_worker.jobs"  # a job names its function by this module and its kind; nothing is imported from there
+OUR_QUEUES = "simulation-"
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _JOB_ID = re.compile(rf"(?:[a-z]+-)??(?P<simulation>{_UUID})-(?P<batch>\d+)-(?P<attempt>\d+)")
@@ -30,7 +31,7 @@ class Kind(enum.StrEnum):
 
 def queue_name(kind: Kind, portal: str) -> str:
     """`simulation-<kind>-<portal>`; RQ keeps its list under `rq:queue:` and this name."""
-    return f"simulation-{kind}-{portal}"
+    return f"{OUR_QUEUES}{kind}-{portal}"
 
 
 def job_id(simulation_id: UUID, batch: int, attempt: int, kind: Kind = Kind.DELIVER) -> str:
@@ -38,8 +39,11 @@ def job_id(simulation_id: UUID, batch: int, attempt: int, kind: Kind = Kind.DELI
 
     One id per attempt: a job left over from an earlier attempt can't stand for, nor take away, the one offered now.
     """
-    name = f"{simulation_id}-{batch}-{attempt}"
-    return name if kind is Kind.DELIVER else f"{kind}-{name}"
+    return f"{job_id_prefix(kind)}{simulation_id}-{batch}-{attempt}"
+
+
+def job_id_prefix(kind: Kind) -> str:
+    return "" if kind is Kind.DELIVER else f"{kind}-"
 
 
 def parse_job_id(job: str) -> ClaimRequest:

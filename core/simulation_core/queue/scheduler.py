@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -23,16 +22,18 @@ from rq.utils import utcformat
 from rq_scheduler import Scheduler
 
 from simulation_core.errors import QueueUnavailableError
+from simulation_core.ledger.offers import Offers
 from simulation_core.ledger.values import Offer
 from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.jobs import FAILURE_SECONDS, SCHEDULED, WAKE, DataJob, job_data
-from simulation_core.queue.names import Kind, job_id, queue_name
+from simulation_core.queue.jobs import FAILURE_SECONDS, SCHEDULED, WAKE, DataJob
+from simulation_core.queue.names import FUNCTIONS, OUR_QUEUES, Kind, job_id_prefix
+from simulation_core.queue.overlapping import called_in_turn
+from simulation_core.queue.packing import packed
 from simulation_core.queue.scripts import MOVE, SCHEDULE
 
 log = logging.getLogger(__name__)
 
-OUR_QUEUES = "simulation-"
-CHUNK = 1_000  # jobs a script call: a few milliseconds in which Redis serves nobody else
+OFFERED_AT_ONCE, MOVED_AT_ONCE = 250, 250  # jobs a script call: about a millisecond or two in which Redis serves nobody else
 STOCK_RESERVED_SECONDS = 60  # a cron job whose mover died is moved by another after this
 LONGEST_SLEEP_SECONDS = 0.5  # also how long a stop waits at most
 SHORTEST_SLEEP_SECONDS = 0.002  # jobs due within it move together
@@ -54,7 +55,7 @@ class Moved:
     @property
     def full(self) -> bool:
         """There may be more due."""
-        return self.moved + self.dropped + self.held + self.stock >= CHUNK
+        return self.moved + self.dropped + self.held + self.stock >= MOVED_AT_ONCE
 
     @property
     def sleep_seconds(self) -> float:
@@ -78,7 +79,7 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         self.beaten_s = time.monotonic()  # when `run` last turned or waited: liveness
         self._on_moved = on_moved
         self._heartbeat_due_s = 0.0
-        self._schedule = connection.register_script(SCHEDULE)
+        self._schedule = SCHEDULE
         self._move = connection.register_script(MOVE)
 
     # -- offering
@@ -88,16 +89,11 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
 
         Returns how many were added. Raises QueueUnavailableError; some may have been added by then, which does no harm.
         """
-        added = 0
-        left = iter(offers)
-        while chunk := list(islice(left, CHUNK)):
-            arguments: list[str | int] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, job_data(kind.function)]
-            arguments += [len(self.ceilings), *_flat(self.ceilings)]
-            for offer in chunk:
-                arguments += _job(offer, kind)
-            with outages_translated():
-                added += int(self._schedule(keys=[SCHEDULED], args=arguments))
-        return added
+        columns = offers if isinstance(offers, Offers) else Offers.of((offer, 1) for offer in offers)
+        head = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, kind, job_id_prefix(kind), *_counted(self.ceilings)]
+        chunks = (columns[first : first + OFFERED_AT_ONCE] for first in range(0, len(columns), OFFERED_AT_ONCE))
+        with outages_translated():
+            return sum(map(int, called_in_turn(self.connection, self._schedule, SCHEDULED, ([*head, *packed(chunk)] for chunk in chunks))))
 
     def queued(self, queues: Sequence[str]) -> list[int]:
         """How many jobs wait in each of the named queues. Raises QueueUnavailableError."""
@@ -106,15 +102,20 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
                 pipeline.llen(f"{self.queue_class.redis_queue_namespace_prefix}{queue}")
             return [int(length) for length in pipeline.execute()]
 
+    def waiting_in(self, queue: str) -> frozenset[str]:
+        """The ids of the jobs that wait in the named queue. Raises QueueUnavailableError."""
+        with outages_translated():
+            answer: Any = self.connection.lrange(f"{self.queue_class.redis_queue_namespace_prefix}{queue}", 0, -1)
+        return frozenset(job.decode() for job in answer)
+
     # -- moving
 
     def move_due(self) -> Moved:
-        """Moves up to a thousand due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
+        """Moves some hundred due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
         ceilings = _flat({**self.ceilings, **dict.fromkeys(self.behind, 0)})
+        head: list[str | int] = [MOVED_AT_ONCE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, STOCK_RESERVED_SECONDS]
         with outages_translated():
-            moved, dropped, held, following, clock, stock = self._move(
-                keys=[SCHEDULED], args=[CHUNK, utcformat(utc_now()), FAILURE_SECONDS, OUR_QUEUES, STOCK_RESERVED_SECONDS, *ceilings]
-            )
+            moved, dropped, held, following, clock, stock = self._move(keys=[SCHEDULED], args=[*head, *ceilings])
             for job in stock:
                 self._move_stock(job.decode())
         result = Moved(
@@ -201,11 +202,5 @@ def _flat(ceilings: Mapping[str, int]) -> list[str | int]:
     return [part for pair in ceilings.items() for part in pair]
 
 
-def _job(offer: Offer, kind: Kind) -> tuple[str, str, str]:
-    """Id, score and queue, as SCHEDULE takes them."""
-    seconds, milliseconds = divmod(offer.due_ms, 1000)
-    return (
-        job_id(offer.simulation_id, offer.batch, offer.attempt, kind),
-        f"{seconds}.{milliseconds:03d}",
-        queue_name(kind, offer.portal),
-    )
+def _counted(ceilings: Mapping[str, int]) -> list[str | int]:
+    return [len(ceilings), *_flat(ceilings)]

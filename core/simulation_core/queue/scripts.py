@@ -13,7 +13,13 @@ local JOB, QUEUE, OURS = 'rq:job:', 'rq:queue:', '^(.*)-(%d+)-(%d+)$'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 
--- A scheduled job has only three short fields, for there may be very many: then Redis keeps the hash in one piece, at half the memory.
+-- While it is only scheduled a job has two short fields, for there may be very many: what it does and for which portal, from which its
+-- queue and its function follow, and its status. Ids, function and queue in full join it in the queue.
+local SHORT = '^%["(%l+)%.([%w-]+)",null,%[%],{}%]$'
+local function short(kind, portal) return '["' .. kind .. '.' .. portal .. '",null,[],{}]' end
+local function full(module, kind) return '["' .. module .. '.' .. kind .. '",null,[],{}]' end
+
+-- A scheduled job that was under way before: it keeps what it had.
 local function scheduled(key, queue, data)
   redis.call('HSET', key, 'data', data, 'origin', queue, 'status', 'scheduled')
 end
@@ -59,18 +65,28 @@ local function wake(zset, channel, before)
 end
 """
 
-# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, data without arguments, how many ceilings, for each: queue, ceiling;
-# for each job: id, score, queue.
+# KEYS: zset. ARGV: wake channel, enqueued_at, failure_ttl, module of the jobs' functions, prefix of our queues, kind, prefix of the ids,
+# how many ceilings, for each: queue, ceiling; how many runs, for each: simulation, portal; and the jobs as packing.ROW packs them.
 # Guarantees: a job that is scheduled, queued, or started under a live lease is left alone, so offering again changes nothing.
 # A hash that is merely left over (failed, finished, cancelled, started by a dead worker, or queued but in no list) is replaced.
 # What is due already goes to its queue at once, in the order given, up to the queue's ceiling. Returns how many were added.
 SCHEDULE = (
     PRELUDE
     + """
-local zset, channel, enqueued_at, failure_ttl, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local first = 6 + 2 * tonumber(ARGV[5])
-local room = rooms(6, first - 1)
+local zset, channel, enqueued_at, failure_ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local module, prefix, kind, id_prefix = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local after_ceilings = 9 + 2 * tonumber(ARGV[8])
+local room = rooms(9, after_ceilings - 1)
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
+
+-- Each portal has a pattern of a scheduled job's hash. To copy it costs one command a job, which also says whether there is one.
+local PATTERN = 'simulation:scheduler:pattern:'
+local names, queues, patterns = {}, {}, {}
+for i = 1, tonumber(ARGV[after_ceilings]) do
+  local simulation, portal = ARGV[after_ceilings + 2 * i - 1], ARGV[after_ceilings + 2 * i]
+  names[i], queues[i], patterns[i] = id_prefix .. simulation .. '-', prefix .. kind .. '-' .. portal, PATTERN .. portal
+  redis.call('HSET', patterns[i], 'data', short(kind, portal), 'status', 'scheduled')
+end
 
 local listed = {}
 local function waits_in(queue, id)
@@ -96,49 +112,71 @@ end
 local function forget(id, queue)
   local worker = redis.call('HGET', JOB .. id, 'worker_name')
   if worker then redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. worker) end
-  if redis.call('DEL', JOB .. id) == 1 then
-    for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
-      redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
-      redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution)
-    end
-    redis.call('DEL', 'rq:executions:' .. id)
+  redis.call('DEL', JOB .. id)
+  for _, execution in ipairs(redis.call('ZRANGE', 'rq:executions:' .. id, 0, -1)) do
+    redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution)
+    redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution)
   end
+  redis.call('DEL', 'rq:executions:' .. id)
   for _, registry in ipairs({'rq:failed:', 'rq:finished:', 'rq:canceled:'}) do redis.call('ZREM', registry .. queue, id) end
 end
 
-local due, added = {}, 0
-local function add(id, score, queue)
-  local is_due = tonumber(score) <= now
-  if is_due and room[queue] then
-    if room[queue] <= 0 then return end
-    room[queue] = room[queue] - 1
-  end
+local due, just_queued, upcoming, added = {}, {}, {}, 0
+
+local function add_upcoming(id, score, run)
   local key = JOB .. id
-  if redis.call('EXISTS', key) == 1 then forget(id, queue) end
-  if is_due then
-    queued(id, queue, data, enqueued_at, failure_ttl)
-    redis.call('ZREM', zset, id)
-    due[queue] = due[queue] or {}
-    table.insert(due[queue], id)
-    if listed[queue] then listed[queue][id] = true end
-  else
-    scheduled(key, queue, data)
-    redis.call('ZADD', zset, score, id)
+  if redis.call('COPY', patterns[run], key) == 0 then
+    if is_there(id, queues[run]) then return end
+    forget(id, queues[run])
+    redis.call('COPY', patterns[run], key)
   end
+  upcoming[#upcoming + 1] = score
+  upcoming[#upcoming + 1] = id
   added = added + 1
 end
 
-for i = first, #ARGV, 3 do
-  if not is_there(ARGV[i], ARGV[i + 2]) then add(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+local function add_due(id, queue)
+  if just_queued[id] then return end
+  local is_known = redis.call('EXISTS', JOB .. id) == 1
+  if is_known and is_there(id, queue) then return end
+  if room[queue] then
+    if room[queue] <= 0 then return end
+    room[queue] = room[queue] - 1
+  end
+  if is_known then forget(id, queue) end
+  queued(id, queue, full(module, kind), enqueued_at, failure_ttl)
+  redis.call('ZREM', zset, id)
+  due[queue] = due[queue] or {}
+  table.insert(due[queue], id)
+  just_queued[id] = true
+  added = added + 1
+end
+
+local packed = ARGV[#ARGV]
+local tails, position = {}, 1
+while position <= #packed do
+  local run, number, attempt, due_ms
+  run, number, attempt, due_ms, position = struct.unpack('<I2I4I4I8', packed, position)
+  run = run + 1
+  local tail = tails[attempt]
+  if not tail then
+    tail = '-' .. attempt
+    tails[attempt] = tail
+  end
+  local id = names[run] .. number .. tail
+  local score = due_ms / 1000
+  if score > now then add_upcoming(id, score, run) else add_due(id, queues[run]) end
 end
 for queue, ids in pairs(due) do push(queue, ids) end
+if #upcoming > 0 then redis.call('ZADD', zset, unpack(upcoming)) end
+for _, pattern in ipairs(patterns) do redis.call('DEL', pattern) end
 wake(zset, channel, before)
 return added
 """
 )
 
-# KEYS: zset. ARGV: how many at most, enqueued_at, failure_ttl, prefix of our queues, seconds a stock job is reserved
-# for, then queue, ceiling …
+# KEYS: zset. ARGV: how many at most, enqueued_at, failure_ttl, module of the jobs' functions, prefix of our queues, seconds a stock job
+# is reserved for, then queue, ceiling …
 # Guarantees: a job leaves the zset in the same moment as it enters its queue, never before its score, and once however many move.
 # A cancelled job, or one without a hash, is dropped. One of ours whose queue is at its ceiling is dropped too: it stays in the ledger,
 # which feeds what is overdue to each portal fairly. Stock rq-scheduler jobs (cron, intervals, dependencies, anybody else's) are only
@@ -147,32 +185,47 @@ return added
 MOVE = (
     PRELUDE
     + """
-local zset, limit, enqueued_at, failure_ttl, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local room = rooms(6, #ARGV)
+local zset, limit, enqueued_at, failure_ttl, module, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local room = rooms(7, #ARGV)
+
+-- Queue and data of a job of ours; nil for anybody else's. One that was given back has an origin and its data in full.
+local function ours(id, key, data, origin)
+  if not string.find(id, OURS) then return end
+  if not origin then
+    local kind, portal = string.match(data, SHORT)
+    if kind then return prefix .. kind .. '-' .. portal, full(module, kind) end
+    return
+  end
+  if string.sub(origin, 1, #prefix) ~= prefix then return end
+  local stock = redis.call('HMGET', key, 'meta', 'dependency_ids', 'rate_limit_key')
+  if not (stock[1] or stock[2] or stock[3]) then return origin, data end
+end
 
 local due = redis.call('ZRANGE', zset, '-inf', string.format('%.6f', now), 'BYSCORE', 'LIMIT', 0, limit)
 local ready, gone, stock, moved, dropped, held = {}, {}, {}, 0, 0, 0
 for _, id in ipairs(due) do
   local key = JOB .. id
-  local job = redis.call('HMGET', key, 'data', 'status', 'origin', 'meta', 'dependency_ids', 'rate_limit_key')
-  local status, queue = job[2], job[3]
-  if not job[1] or status == 'canceled' then
+  local job = redis.call('HMGET', key, 'data', 'status', 'origin')
+  if not job[1] or job[2] == 'canceled' then
     gone[#gone + 1] = id
     dropped = dropped + 1
-  elseif not queue or string.sub(queue, 1, #prefix) ~= prefix or not string.find(id, OURS) or job[4] or job[5] or job[6] then
-    redis.call('ZADD', zset, string.format('%.3f', now + reserved), id)
-    stock[#stock + 1] = id
-  elseif room[queue] and room[queue] <= 0 then
-    redis.call('DEL', key)
-    gone[#gone + 1] = id
-    held = held + 1
   else
-    queued(id, queue, job[1], enqueued_at, failure_ttl)
-    ready[queue] = ready[queue] or {}
-    table.insert(ready[queue], id)
-    if room[queue] then room[queue] = room[queue] - 1 end
-    gone[#gone + 1] = id
-    moved = moved + 1
+    local queue, data = ours(id, key, job[1], job[3])
+    if not queue then
+      redis.call('ZADD', zset, string.format('%.3f', now + reserved), id)
+      stock[#stock + 1] = id
+    elseif room[queue] and room[queue] <= 0 then
+      redis.call('DEL', key)
+      gone[#gone + 1] = id
+      held = held + 1
+    else
+      queued(id, queue, data, enqueued_at, failure_ttl)
+      ready[queue] = ready[queue] or {}
+      table.insert(ready[queue], id)
+      if room[queue] then room[queue] = room[queue] - 1 end
+      gone[#gone + 1] = id
+      moved = moved + 1
+    end
   end
 end
 for queue, ids in pairs(ready) do push(queue, ids) end

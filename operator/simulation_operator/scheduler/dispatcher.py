@@ -9,29 +9,33 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
 from simulation_core.ledger import dispatch, missed, skipping
-from simulation_core.ledger.values import Offer
+from simulation_core.ledger.offers import Offers
 from simulation_core.plan.missed import MISSED_AFTER_MS
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.queue.epoch import Epoch
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.reasons import Reason
-from simulation_operator.scheduler.decide import behind, ceilings, feeds, not_yet_offered
+from simulation_operator.scheduler.decide import Feed, behind, by_queue, ceilings, feeds
 from simulation_operator.scheduler.metrics import Metrics
+from simulation_operator.scheduler.mix import Mix
+from simulation_operator.scheduler.walk import Walk
 
 log = logging.getLogger(__name__)
 
 HORIZON_MS = 60_000
 TRUSTED_TICKS = 10  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
-UPCOMING_LIMIT = 20_000  # a tick's share of a very dense plan: several seconds' worth, and the next tick comes in one
+UPCOMING_SECONDS = 0.4  # a tick's share for what is new in the horizon; a dense run that was just published takes several
+RECONCILE_SECONDS = 0.1  # a tick's share for offering again, far more than what falls due in a second
+WAITING_LIMIT = 5_000  # of what waits to be tried again the earliest: they are all looked at in each tick
 SWEEP_SECONDS = 0.3  # a tick's share for skipping: offering comes each second, whatever is to be skipped
 
 
@@ -69,9 +73,12 @@ class Dispatcher:
         self._metrics = metrics or Metrics(CollectorRegistry())  # one of its own: nobody asks for it
         self._one_at_a_time = threading.Lock()  # the operator ticks from several threads
         self._epoch = Epoch(scheduler.connection)
-        self._offered: frozenset[Offer] = frozenset()  # the last tick's upcoming ones: they are in Redis
+        self._mix = Mix()
+        self._upcoming = Walk(engine, self._offer_upcoming, horizon_ms=horizon_ms)
+        self._again = Walk(engine, self._offer_again, horizon_ms=horizon_ms)
         self._ticks = 0
-        scheduler.ceilings = ceilings(portals.current)  # the mover may turn before the first tick
+        self._ceilings = ceilings(portals.current, {})
+        scheduler.ceilings = by_queue(self._ceilings)  # the mover may turn before the first tick
 
     def tick(self) -> TickResult:
         """Offers once. Raises nothing for an outage of Postgres or Redis: the result names it."""
@@ -81,25 +88,28 @@ class Dispatcher:
             except LedgerUnavailableError as error:
                 return self._away(Reason.DATABASE_UNAVAILABLE, error)
             except QueueUnavailableError as error:
-                self._offered = frozenset()  # who knows what comes back
+                self._upcoming.begin_anew()  # who knows what comes back
                 return self._away(Reason.QUEUE_UNAVAILABLE, error)
 
     def _tick(self) -> TickResult:
         portals = self._portals.current
-        self._scheduler.ceilings = ceilings(portals)
+        self._keep_ceilings(portals)
         lost = self._epoch.lost()
         if lost:
-            self._offered = frozenset()
+            self._upcoming.begin_anew()
             self._metrics.queue_losses.inc()
             log.warning("Redis lost the queue: everything due within %d s is offered again", self._horizon_ms // 1000)
-        self._ticks += 1
-        if self._ticks % TRUSTED_TICKS == 0:
-            self._offered = frozenset()
         judged = self._judge_missed()
         overdue = self._offer_overdue(portals)
-        upcoming = self._offer_upcoming(portals)
+        upcoming = self._upcoming.go_on(portals, seconds=UPCOMING_SECONDS)
+        upcoming += self._offer_waiting(portals)
+        upcoming += self._reconcile(portals)
         skipped = self._skip()
         return TickResult(upcoming=upcoming, overdue=overdue, judged=judged, skipped=skipped, queue_lost=lost)
+
+    def _keep_ceilings(self, portals: Portals) -> None:
+        self._ceilings = ceilings(portals, self._mix.records_a_batch(now_ms()))
+        self._scheduler.ceilings = by_queue(self._ceilings)
 
     def _judge_missed(self) -> int:
         """Not while Redis is away: a plan is shifted once, when it can go on, and not a minute at a time."""
@@ -124,11 +134,22 @@ class Dispatcher:
         self._metrics.skipped.inc(skipped)
         return skipped
 
-    def _offer_upcoming(self, portals: Portals) -> int:
-        upcoming = dispatch.upcoming(self._engine, horizon_ms=self._horizon_ms, limit=UPCOMING_LIMIT)
-        added = self._offer(not_yet_offered(upcoming, portals, self._offered), "upcoming")
-        self._offered = frozenset(offer for offer in upcoming if offer.portal in portals)
-        return added
+    def _reconcile(self, portals: Portals) -> int:
+        """Everything within the horizon again, a little a tick, as a net below marks and epoch."""
+        self._ticks += 1
+        if self._ticks % TRUSTED_TICKS == 0 and self._again.complete:
+            self._again.begin_anew()
+        return 0 if self._again.complete else self._again.go_on(portals, seconds=RECONCILE_SECONDS)
+
+    def _offer_upcoming(self, offers: Offers) -> int:
+        self._mix.saw_upcoming(offers)
+        return self._offer(offers, "upcoming")
+
+    def _offer_again(self, offers: Offers) -> int:
+        return self._offer(offers, "upcoming")
+
+    def _offer_waiting(self, portals: Portals) -> int:
+        return self._offer(dispatch.waiting(self._engine, horizon_ms=self._horizon_ms, limit=WAITING_LIMIT, portals=portals), "upcoming")
 
     def _offer_overdue(self, portals: Portals) -> int:
         with_work = [portal for portal in dispatch.portals_with_work(self._engine) if portal in portals]
@@ -136,12 +157,23 @@ class Dispatcher:
         queued = dict(zip(with_work, lengths, strict=True))
         for portal, length in queued.items():
             self._metrics.queued.labels(portal).set(length)
-        fed = feeds(with_work, portals, queued)
-        overdue = {feed.portal: dispatch.overdue(self._engine, feed.portal, limit=feed.limit) for feed in fed}
+        fed = feeds(with_work, self._ceilings, queued)
+        overdue = {feed.portal: self._overdue(feed) for feed in fed}
+        self._keep_ceilings(portals)  # by the batches it sees now
         self._scheduler.behind = behind(fed, with_work, {portal: len(offers) for portal, offers in overdue.items()})
-        return sum(self._offer(offers, "overdue") for offers in overdue.values())
+        return sum(self._offer(self._not_queued(offers, portal), "overdue") for portal, offers in overdue.items())
 
-    def _offer(self, offers: Sequence[Offer], what: str) -> int:
+    def _overdue(self, feed: Feed) -> Offers:
+        offers = dispatch.overdue(self._engine, feed.portal, limit=feed.limit)
+        self._mix.saw_overdue(feed.portal, offers, is_behind=len(offers) >= feed.limit)
+        return offers
+
+    def _not_queued(self, offers: Offers, portal: str) -> Offers:
+        """The script would skip the others as well, but read the whole queue for each few hundred of them."""
+        queued = self._scheduler.waiting_in(queue_name(Kind.DELIVER, portal)) if offers else ()
+        return offers.chosen([job_id(each.simulation_id, each.batch, each.attempt) not in queued for each in offers]) if queued else offers
+
+    def _offer(self, offers: Offers, what: str) -> int:
         added = self._scheduler.schedule_offers(offers)
         self._metrics.offered.labels(what).inc(added)
         return added

@@ -86,8 +86,9 @@ def test_taken_for_large_a_group_would_be_joined_with_all_of_a_partition(engine,
 def test_what_is_asked_of_all_runs_finds_each_run_s_rows_by_index(engine, large_runs, generic):
     ids = [run.id for run in large_runs]
     questions = {
-        "upcoming": (dispatch.UPCOMING, {"horizon_ms": 60_000, "limit": 100, "portal": None}),
-        "overdue": (dispatch.OVERDUE, {"limit": 100, "portal": "default"}),
+        "upcoming": (dispatch.UPCOMING, {"horizon_ms": 60_000, "limit": 100, "portals": None, "ids": [], "versions": [], "throughs": []}),
+        "waiting": (dispatch.WAITING, {"horizon_ms": 60_000, "limit": 100, "portals": ["default"]}),
+        "overdue": (dispatch.OVERDUE, {"limit": 100, "portals": ["default"]}),
         "backlog": (backlog.BACKLOG, {"lead_ms": 15_000, "portals": ["default"]}),
         "progress": (progress.PROGRESS, {"ids": ids}),
         "missed": (missed.CANDIDATES, {"id": None, "missed_after_ms": 60_000, "limit": 100}),

@@ -23,7 +23,7 @@ MOVER = """
 import sys, threading
 from simulation_core.queue import scheduler
 from simulation_core.queue.connection import connect
-scheduler.CHUNK = 20
+scheduler.MOVED_AT_ONCE = 20
 scheduler.BulkScheduler(connect(sys.argv[1])).run(threading.Event())
 """
 
@@ -64,6 +64,7 @@ def test_a_moved_job_is_what_rq_itself_would_have_queued(redis, scheduler, waiti
     assert scheduler.move_due().moved == 1
     job = Job.fetch(name, connection=redis, serializer=JSONSerializer)
     assert (job.get_status(), job.result_ttl, job.failure_ttl) == (JobStatus.QUEUED, 0, 3600)
+    assert (job.func_name, job.origin) == ("simulation_worker.jobs.deliver", waiting.queue.name)
     assert job.args == [name.removesuffix("-0-1"), 0, 1]
     assert abs(job.enqueued_at.timestamp() * 1000 - now_ms()) < 5000
     assert redis.sismember("rq:queues", waiting.queue.key)
@@ -143,18 +144,18 @@ def test_killed_in_mid_move_again_and_again_it_loses_and_doubles_nothing(redis_u
 @pytest.mark.parametrize(
     ("part", "what"),
     [
-        ("if #gone > 0 then redis.call('ZREM', zset, unpack(gone)) end", "1000 jobs wait twice"),
-        ("for queue, ids in pairs(ready) do push(queue, ids) end", "1000 jobs are lost"),
+        ("if #gone > 0 then redis.call('ZREM', zset, unpack(gone)) end", "250 jobs wait twice"),
+        ("for queue, ids in pairs(ready) do push(queue, ids) end", "250 jobs are lost"),
     ],
 )
 def test_in_two_steps_a_kill_between_them_would_double_or_lose_jobs(redis, scheduler, waiting, offers, part, what):
-    scheduler.schedule_offers(offers(1000))
+    scheduler.schedule_offers(offers(250))
     waiting.all_fall_due()
     assert part in MOVE
     scheduler._move = redis.register_script(MOVE.replace(part, ""))  # the other step never comes
     scheduler.move_due()
     with pytest.raises(AssertionError, match=what):
-        waiting.each_once(1000)
+        waiting.each_once(250)
 
 
 def test_an_earlier_job_wakes_a_sleeping_mover(redis_url, redis, scheduler, waiting, offers, running, until, monkeypatch):

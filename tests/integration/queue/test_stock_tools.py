@@ -38,7 +38,7 @@ def test_the_stock_scheduler_counts_lists_and_cancels_our_jobs(scheduler, stock,
     assert stock.count() == 20
     listed = list(stock.get_jobs(with_times=True))
     assert {job.id.split("-")[-2] for job, _ in listed} == {str(number) for number in range(20)}
-    assert all(job.func_name == "simulation_worker.jobs.deliver" for job, _ in listed)
+    assert all(job.func_name == "deliver.east" for job, _ in listed)
     assert name in stock
     stock.cancel(name)
     assert (name in stock, stock.count()) == (False, 19)

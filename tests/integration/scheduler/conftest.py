@@ -33,9 +33,10 @@ from simulation_core.spec import parse_spec
 from simulation_operator.scheduler.dispatcher import Dispatcher
 from simulation_sandbox.ports import free_port
 
+# two seconds' worth: 20 and 40 single records
 PORTALS = """
-- {name: east, callsPerTenSeconds: 100, allowedNamespaces: ["*"]}
-- {name: west, callsPerTenSeconds: 50, allowedNamespaces: ["*"]}
+- {name: east, callsPerTenSeconds: 1, allowedNamespaces: ["*"]}
+- {name: west, callsPerTenSeconds: 2, allowedNamespaces: ["*"]}
 """
 USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
 

@@ -33,8 +33,8 @@ def test_ticking_again_offers_nothing_twice_in_any_replica(engine, redis, ledger
 def test_what_is_overdue_is_fed_by_two_seconds_of_each_portals_budget(ledger, dispatcher, waiting):
     ledger.publish(*range(-1000, -900))
     ledger.publish(*range(-1000, -900), portal="west")
-    assert dispatcher.tick().overdue == 20 + 10
-    assert (len(waiting.queued("east")), len(waiting.queued("west"))) == (20, 10)
+    assert dispatcher.tick().overdue == 20 + 40
+    assert (len(waiting.queued("east")), len(waiting.queued("west"))) == (20, 40)
     assert dispatcher.tick().overdue == 0
     waiting.worker_takes(5)
     assert dispatcher.tick().overdue == 5

@@ -51,4 +51,4 @@ def test_a_portal_with_room_is_not_behind(ledger, dispatcher, scheduler):
 
 
 def test_the_mover_knows_the_ceilings_before_the_first_tick(dispatcher, scheduler):
-    assert scheduler.ceilings == {"simulation-deliver-east": 20, "simulation-deliver-west": 10}
+    assert scheduler.ceilings == {"simulation-deliver-east": 20, "simulation-deliver-west": 40}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulation_core.queue.scheduler import CHUNK, LONGEST_SLEEP_SECONDS, SHORTEST_SLEEP_SECONDS, Moved
+from simulation_core.queue.scheduler import LONGEST_SLEEP_SECONDS, MOVED_AT_ONCE, SHORTEST_SLEEP_SECONDS, Moved
 
 
 def moved(**fields):
@@ -25,4 +25,4 @@ def test_jobs_due_within_a_blink_move_together():
 
 
 def test_it_doesnt_sleep_while_more_may_be_due():
-    assert moved(moved=CHUNK - 3, dropped=1, held=1, stock=1, next_due_seconds=2000.0).sleep_seconds == 0
+    assert moved(moved=MOVED_AT_ONCE - 3, dropped=1, held=1, stock=1, next_due_seconds=2000.0).sleep_seconds == 0

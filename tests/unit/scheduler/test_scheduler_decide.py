@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
+import pytest
 
-from simulation_core.ledger.values import Offer
 from simulation_core.portals import Portal, Portals
-from simulation_operator.scheduler.decide import Feed, behind, ceiling, ceilings, feeds, not_yet_offered
+from simulation_operator.scheduler.decide import MOST_QUEUED, Feed, behind, by_queue, ceiling, ceilings, feeds
 
 
 def portals(**calls_per_ten_seconds):
@@ -15,39 +14,34 @@ def portals(**calls_per_ten_seconds):
     )
 
 
-def offer(portal="east", batch=0):
-    return Offer(simulation_id=uuid.UUID(int=1), batch=batch, attempt=1, portal=portal, due_ms=1)
+@pytest.mark.parametrize(("records_a_batch", "jobs"), [(100, 38), (50, 76), (2.5, 1520), (1, 3800)])
+def test_a_queue_holds_two_seconds_of_full_calls_whatever_the_size_of_its_batches(records_a_batch, jobs):
+    assert ceiling(portals(east=190)["east"], records_a_batch) == jobs
 
 
-def test_a_queue_holds_two_seconds_of_its_portals_budget():
-    assert ceiling(portals(east=190)["east"]) == 38
-    assert ceilings(portals(east=190, west=100)) == {"simulation-deliver-east": 38, "simulation-deliver-west": 20}
+@pytest.mark.parametrize(("calls_per_ten_seconds", "records_a_batch", "jobs"), [(1, 100, 1), (10_000, 1, MOST_QUEUED)])
+def test_the_smallest_budget_gets_one_and_the_largest_no_more_than_a_tick_can_read(calls_per_ten_seconds, records_a_batch, jobs):
+    assert ceiling(portals(east=calls_per_ten_seconds)["east"], records_a_batch) == jobs
 
 
-def test_the_smallest_budget_still_gets_one():
-    assert ceiling(portals(east=1)["east"]) == 1
+def test_a_portal_of_whose_batches_nothing_is_known_may_hold_as_many_as_if_each_had_one_record():
+    found = ceilings(portals(east=190, west=100), {"east": 100.0})
+    assert found == {"east": 38, "west": 2000}
+    assert by_queue(found) == {"simulation-deliver-east": 38, "simulation-deliver-west": 2000}
 
 
 def test_portals_with_work_are_fed():
-    assert feeds(["east", "west"], portals(east=190, west=100), {}) == [Feed(portal="east", limit=38), Feed(portal="west", limit=20)]
+    assert feeds(["east", "west"], {"east": 38, "west": 20}, {}) == [Feed(portal="east", limit=38), Feed(portal="west", limit=20)]
 
 
 def test_a_portal_whose_queue_is_full_waits_and_the_others_dont():
-    assert feeds(["east", "west"], portals(east=190, west=100), {"east": 38, "west": 19}) == [Feed(portal="west", limit=20)]
+    assert feeds(["east", "west"], {"east": 38, "west": 20}, {"east": 38, "west": 19}) == [Feed(portal="west", limit=20)]
 
 
 def test_a_portal_nobody_configured_is_not_fed():
-    assert feeds(["gone"], portals(east=190), {}) == []
+    assert feeds(["gone"], {"east": 38}, {}) == []
 
 
 def test_a_portal_is_behind_if_its_queue_is_full_or_the_ledger_named_all_it_was_asked_for():
     fed = [Feed(portal="east", limit=38), Feed(portal="west", limit=20)]
     assert behind(fed, ["east", "full", "west"], {"east": 38, "west": 19}) == {"simulation-deliver-east", "simulation-deliver-full"}
-
-
-def test_what_was_offered_in_the_last_tick_is_not_sent_again():
-    assert not_yet_offered([offer(batch=1), offer(batch=2)], portals(east=1), {offer(batch=1)}) == [offer(batch=2)]
-
-
-def test_a_batch_of_an_unknown_portal_is_not_put_into_a_queue_no_worker_serves():
-    assert not_yet_offered([offer("gone"), offer("east")], portals(east=1), set()) == [offer("east")]

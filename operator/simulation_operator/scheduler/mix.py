@@ -1,0 +1,64 @@
+"""How many records a batch has, by portal, among what may wait in its queue now: what is overdue, and what falls due within seconds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulation_core.ledger.offers import Offers
+from simulation_operator.scheduler.decide import FEED_SECONDS
+
+
+@dataclass
+class _Tally:
+    batches: int = 0
+    records: int = 0
+
+    def add(self, batches: int, records: int) -> None:
+        self.batches += batches
+        self.records += records
+
+
+@dataclass
+class _Portal:
+    overdue: _Tally = field(default_factory=_Tally)
+    is_behind: bool = False
+    upcoming: dict[int, _Tally] = field(default_factory=lambda: defaultdict(_Tally))  # by the second in which they fall due
+
+
+class Mix:
+    """Counts what the dispatcher reads anyway. What is counted twice, after a reconcile, changes a mean little."""
+
+    def __init__(self) -> None:
+        self._portals: dict[str, _Portal] = defaultdict(_Portal)
+
+    def saw_upcoming(self, offers: Offers) -> None:
+        seconds = offers.due_ms // 1000
+        for index, run in enumerate(offers.runs):
+            of_run = offers.run == index
+            upcoming = self._portals[run.portal].upcoming
+            found, batch = np.unique(seconds[of_run], return_inverse=True)
+            records = np.bincount(batch, weights=offers.records[of_run], minlength=len(found))
+            for second, batches, sum_ in zip(found.tolist(), np.bincount(batch, minlength=len(found)).tolist(), records.tolist(), strict=True):
+                upcoming[second].add(batches, int(sum_))
+
+    def saw_overdue(self, portal: str, offers: Offers, *, is_behind: bool) -> None:
+        """`is_behind`: there was more than was asked for. Then the queue is fed from what is overdue alone."""
+        seen = self._portals[portal]
+        seen.overdue = _Tally(len(offers), int(offers.records.sum()))
+        seen.is_behind = is_behind
+
+    def records_a_batch(self, now_ms: int) -> Mapping[str, float]:
+        """By portal; none where nothing is due now or soon."""
+        return {name: mean for name, portal in self._portals.items() if (mean := _mean(portal, now_ms // 1000)) is not None}
+
+
+def _mean(portal: _Portal, now_s: int) -> float | None:
+    for second in [second for second in portal.upcoming if second < now_s]:
+        del portal.upcoming[second]
+    soon = [] if portal.is_behind else [tally for second, tally in portal.upcoming.items() if second <= now_s + FEED_SECONDS]
+    batches = portal.overdue.batches + sum(tally.batches for tally in soon)
+    return (portal.overdue.records + sum(tally.records for tally in soon)) / batches if batches else None
