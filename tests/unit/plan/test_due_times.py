@@ -42,7 +42,7 @@ def test_exactly_n_times_in_order_and_inside_the_window(
     assert (np.diff(offsets) >= 0).all()
 
 
-@given(some.distributions(working=True), st.integers(1, 300), STARTS, st.integers(1_000, 60 * 86_400_000))
+@given(some.distributions(working=True), st.integers(1, 300), STARTS, st.integers(8 * 86_400_000, 60 * 86_400_000))
 @settings(max_examples=200, deadline=None)
 def test_no_record_outside_working_time(distribution: Distribution, records: int, start_ms: int, window_ms: int) -> None:
     for offset in offsets_of(distribution, records, start_ms, window_ms).tolist():
