@@ -1,9 +1,9 @@
 """Claiming batches with a fence, keeping the claim alive, and giving it back.
 
-A claim is one transaction of two statements, sent together and carried out one after the other. The first takes FOR SHARE on the runs' control rows: suspend, cancel and delete update those
-rows, so whichever comes second sees the first, and no claim commits after they returned. The second has, because it starts afterwards, a
-snapshot in which their effects (status, shift, resolved start) are visible; in a single statement they could be stale after the wait, and
-a batch could go out before its shifted time.
+A claim is one transaction of two statements, sent together and carried out one after the other. The first takes FOR SHARE on the runs'
+control rows: suspend, cancel and delete update those rows, so whichever comes second sees the first, and no claim commits after they
+returned. The second has, because it starts afterwards, a snapshot in which their effects (status, shift, resolved start) are visible; in a
+single statement they could be stale after the wait, and a batch could go out before its shifted time.
 """
 
 # ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
