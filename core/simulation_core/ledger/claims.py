@@ -1,9 +1,9 @@
 """Claiming batches with a fence, keeping the claim alive, and giving it back.
 
-A claim is one transaction of two statements, sent together and carried out one after the other. The first takes FOR SHARE on the runs' control rows: suspend, cancel and delete update those
-rows, so whichever comes second sees the first, and no claim commits after they returned. The second has, because it starts afterwards, a
-snapshot in which their effects (status, shift, resolved start) are visible; in a single statement they could be stale after the wait, and
-a batch could go out before its shifted time.
+A claim is one transaction of two statements. The first takes FOR SHARE on the runs'
+control rows: suspend, cancel and delete update those rows, so whichever comes second sees the first, and no claim commits after they
+returned. The second has, because it starts afterwards, a snapshot in which their effects (status, shift, resolved start) are visible; in a
+single statement they could be stale after the wait, and a batch could go out before its shifted time.
 """
 
 # ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
@@ -34,7 +34,7 @@ from simulation_core.ledger.sql import (
     taken_for_few,
     to_ms,
 )
-from simulation_core.ledger.trips import FAILURES, in_one_trip, prepared
+from simulation_core.ledger.trips import FAILURES, in_trips, prepared
 from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Early, Fence, Outcome, Refused, Run
 from simulation_core.plan.missed import MISSED_AFTER_MS
 
@@ -227,12 +227,8 @@ def _claim_alone(engine: Engine, request: ClaimRequest, lease_ms: int, missed_af
 def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: int, missed_after_ms: int) -> list[ClaimResult]:
     group = grouped(requests)
     simulations = {"simulations": group.parameters["simulations"]}
-    _, answer, about_runs = in_one_trip(
-        engine,
-        (_HOLD_FIRST, simulations),
-        (_CLAIM, {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}),
-        (_ABOUT_RUNS, simulations),
-    )
+    asked = {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}
+    _, answer, about_runs = in_trips(engine, [(_HOLD_FIRST, simulations)], [(_CLAIM, asked), (_ABOUT_RUNS, simulations)])
     rows = answer.rows
     runs = {run.id: run for run in to_runs(about_runs)} if any(row[1] for row in rows) else {}
     results: list[ClaimResult | None] = [None] * len(requests)
@@ -247,8 +243,8 @@ def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: 
             results[position] = Early(request=request, remaining_ms=remaining_ms)
     if None not in results:
         return cast(list[ClaimResult], results)
-    asked = set(group.order)
-    return [result or _no_answer(requests[position], position in asked) for position, result in enumerate(results)]
+    was_asked = set(group.order)
+    return [result or _no_answer(requests[position], position in was_asked) for position, result in enumerate(results)]
 
 
 def _claimed(fence: Fence, run: Run, told: Sequence[Any], lease_ms: int) -> Claimed:

@@ -18,7 +18,7 @@ from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
 from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, taken_for_few, to_ms
-from simulation_core.ledger.trips import FAILURES, in_one_trip, prepared
+from simulation_core.ledger.trips import FAILURES, in_trips, prepared
 from simulation_core.ledger.values import Finish, RecordResult
 from simulation_core.reasons import Reason
 
@@ -212,7 +212,7 @@ def one_by_one_on_failure(together: Callable[[Sequence[Finish]], list[bool]], fi
 def _finish_together(engine: Engine, finishes: Sequence[Finish]) -> list[bool]:
     # The same claim twice in a group would meet its own row twice: the first counts, as it would one after the other.
     group = grouped([finish.fence for finish in finishes])
-    (answer,) = in_one_trip(engine, (_FINISH, parameters(group, finishes)))
+    (answer,) = in_trips(engine, [(_FINISH, parameters(group, finishes))])
     return group.told(answer.rows[0][0])
 
 

@@ -1,7 +1,10 @@
-"""A whole transaction in one round trip, for what is asked thousands of times a second.
+"""A transaction in as few round trips as it needs, for what is asked thousands of times a second.
 
-The driver sends all its statements and the commit together, and Postgres carries them out one after the other: each still has a snapshot of
-its own, and what they lock is held for no round trip. Waiting for each answer took longer than the statements of a small group.
+The driver sends statements and the commit together, and Postgres carries them out one after the other: each still has a snapshot of its
+own, and what they lock is held for no round trip. Waiting for each answer took longer than the statements of a small group.
+
+Postgres carries out what it was sent also for a client that died meanwhile. So what may wait for long, as for the lock on a control row,
+is a trip of its own: else a claim that waited would be committed for nobody, and keep its batch from others until the lease ends.
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ FAILURES = (SQLAlchemyError, psycopg.Error)
 """What a transaction raises that Postgres refused; LedgerUnavailableError is none of them."""
 
 
+Asked = tuple[str, Mapping[str, object]]
+"""A prepared statement and its parameters."""
+
+
 class Answer(NamedTuple):
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -30,14 +37,18 @@ def prepared(statement: str) -> str:
     return str(text(statement).compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]
 
 
-def in_one_trip(engine: Engine, *asked: tuple[str, Mapping[str, object]]) -> list[Answer]:
+def in_trips(engine: Engine, *trips: Sequence[Asked]) -> list[Answer]:
     """Commits prepared statements, in this order, in one transaction; what each returned. Raises LedgerUnavailableError."""
     with unavailability_named():
         pooled = engine.raw_connection()
         driver = cast(psycopg.Connection[tuple[Any, ...]], pooled.driver_connection)
         try:
-            with driver.pipeline():
-                cursors = [driver.execute(statement.encode(), parameters) for statement, parameters in asked]
+            cursors: list[psycopg.Cursor[tuple[Any, ...]]] = []
+            with driver.pipeline() as pipeline:
+                for asked in trips:
+                    if cursors:
+                        pipeline.sync()
+                    cursors += [driver.execute(statement.encode(), parameters) for statement, parameters in asked]
                 driver.commit()
             return [_answer(cursor) for cursor in cursors]
         finally:
