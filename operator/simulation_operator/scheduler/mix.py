@@ -41,9 +41,9 @@ class Mix:
             of_run = offers.run == index
             upcoming = self._portals[run.portal].upcoming
             found, batch = np.unique(seconds[of_run], return_inverse=True)
-            records = np.bincount(batch, weights=offers.records[of_run], minlength=len(found))
-            for second, batches, sum_ in zip(found.tolist(), np.bincount(batch, minlength=len(found)).tolist(), records.tolist(), strict=True):
-                upcoming[second].add(batches, int(sum_))
+            batches, records = np.bincount(batch), np.bincount(batch, weights=offers.records[of_run])
+            for index_, second in enumerate(found.tolist()):
+                upcoming[second].add(int(batches[index_]), int(records[index_]))
 
     def saw_overdue(self, portal: str, offers: Offers, *, is_behind: bool) -> None:
         """`is_behind`: there was more than was asked for. Then the queue is fed from what is overdue alone."""
