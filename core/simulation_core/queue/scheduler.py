@@ -115,7 +115,7 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
     def move_due(self) -> Moved:
         """Moves some hundred due jobs to their queues. Raises QueueUnavailableError, having moved all of them or none."""
         ceilings = _flat({**self.ceilings, **dict.fromkeys(self.behind, 0)})
-        head = [MOVED_AT_ONCE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, STOCK_RESERVED_SECONDS]
+        head: list[str | int] = [MOVED_AT_ONCE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, STOCK_RESERVED_SECONDS]
         with outages_translated():
             moved, dropped, held, following, clock, stock = self._move(keys=[SCHEDULED], args=[*head, *ceilings])
             for job in stock:
