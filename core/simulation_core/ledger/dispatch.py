@@ -35,7 +35,8 @@ live AS MATERIALIZED (
 UPCOMING = f"""
 WITH {_LIVE}, beyond AS MATERIALIZED (
     SELECT live.*, greatest(live.now_ms, mark.through_ms) - live.origin_ms AS after_offset_ms
-    FROM live LEFT JOIN unnest(CAST(:ids AS uuid[]), CAST(:versions AS text[]), CAST(:throughs AS bigint[])) AS mark (id, version, through_ms)
+    FROM live
+    LEFT JOIN unnest(CAST(:ids AS uuid[]), CAST(:versions AS text[]), CAST(:throughs AS bigint[])) AS mark (id, version, through_ms)
         ON mark.id = live.id AND mark.version = live.version
 ), soon AS MATERIALIZED (
     SELECT beyond.id, ahead.number, ahead.attempt + 1 AS attempt, beyond.origin_ms + ahead.offset_ms AS due_ms, ahead.records

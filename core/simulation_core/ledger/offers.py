@@ -1,4 +1,4 @@
-"""Batches that should be in Redis, in columns: a dense plan offers thousands a second, and a Python object each would cost more than Redis."""
+"""Batches that should be in Redis, in columns: a dense plan offers thousands a second, and an object each would cost more than Redis."""
 
 from __future__ import annotations
 

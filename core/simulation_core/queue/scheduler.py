@@ -90,10 +90,12 @@ class BulkScheduler(Scheduler):  # type: ignore[misc]  # rq-scheduler is publish
         Returns how many were added. Raises QueueUnavailableError; some may have been added by then, which does no harm.
         """
         columns = offers if isinstance(offers, Offers) else Offers.of((offer, 1) for offer in offers)
-        head = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, kind, job_id_prefix(kind), *_counted(self.ceilings)]
+        head: list[str | int | bytes] = [WAKE, utcformat(utc_now()), FAILURE_SECONDS, FUNCTIONS, OUR_QUEUES, kind, job_id_prefix(kind)]
+        head += _counted(self.ceilings)
         chunks = (columns[first : first + OFFERED_AT_ONCE] for first in range(0, len(columns), OFFERED_AT_ONCE))
+        calls = (head + packed(chunk) for chunk in chunks)
         with outages_translated():
-            return sum(map(int, called_in_turn(self.connection, self._schedule, SCHEDULED, ([*head, *packed(chunk)] for chunk in chunks))))
+            return sum(map(int, called_in_turn(self.connection, self._schedule, SCHEDULED, calls)))
 
     def queued(self, queues: Sequence[str]) -> list[int]:
         """How many jobs wait in each of the named queues. Raises QueueUnavailableError."""

@@ -185,7 +185,8 @@ return added
 MOVE = (
     PRELUDE
     + """
-local zset, limit, enqueued_at, failure_ttl, module, prefix, reserved = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local zset, limit, enqueued_at, failure_ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local module, prefix, reserved = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local room = rooms(7, #ARGV)
 
 -- Queue and data of a job of ours; nil for anybody else's. One that was given back has an origin and its data in full.

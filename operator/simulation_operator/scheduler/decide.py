@@ -46,9 +46,7 @@ def feeds(with_work: Iterable[str], ceilings: Mapping[str, int], queued: Mapping
     skipped when they are offered. The ceiling itself is kept inside Redis, where several replicas can't exceed it together.
     A portal nobody configured is not fed: no worker serves it.
     """
-    return [
-        Feed(portal=name, limit=ceilings[name]) for name in with_work if name in ceilings and queued.get(name, 0) < ceilings[name]
-    ]
+    return [Feed(portal=name, limit=ceilings[name]) for name in with_work if name in ceilings and queued.get(name, 0) < ceilings[name]]
 
 
 def behind(feeds: Iterable[Feed], with_work: Iterable[str], overdue: Mapping[str, int]) -> frozenset[str]:

@@ -36,14 +36,14 @@ class Mix:
         self._portals: dict[str, _Portal] = defaultdict(_Portal)
 
     def saw_upcoming(self, offers: Offers) -> None:
-        seconds = offers.due_ms // 1000
-        for index, run in enumerate(offers.runs):
-            of_run = offers.run == index
-            upcoming = self._portals[run.portal].upcoming
-            found, batch = np.unique(seconds[of_run], return_inverse=True)
-            records = np.bincount(batch, weights=offers.records[of_run], minlength=len(found))
-            for second, batches, sum_ in zip(found.tolist(), np.bincount(batch, minlength=len(found)).tolist(), records.tolist(), strict=True):
-                upcoming[second].add(batches, int(sum_))
+        portals = sorted({run.portal for run in offers.runs})
+        portal = np.array([portals.index(run.portal) for run in offers.runs], dtype=np.int64)[offers.run]
+        for index, name in enumerate(portals):
+            of_portal = portal == index
+            seconds, second = np.unique(offers.due_ms[of_portal] // 1000, return_inverse=True)
+            batches, records = np.bincount(second), np.bincount(second, weights=offers.records[of_portal])
+            for each, batches_, records_ in zip(seconds.tolist(), batches.tolist(), records.tolist(), strict=True):
+                self._portals[name].upcoming[each].add(batches_, int(records_))
 
     def saw_overdue(self, portal: str, offers: Offers, *, is_behind: bool) -> None:
         """`is_behind`: there was more than was asked for. Then the queue is fed from what is overdue alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
 
 from simulation_core.ledger import backlog, claims, control, dispatch, finishes
@@ -109,3 +110,114 @@ def test_offers_are_found_by_index_not_by_reading_every_batch(engine, make_run):
             plan = "\n".join(connection.scalars(text(f"EXPLAIN {statement}"), values))
             assert "batches_shared_unfinished" in plan
             assert "Seq Scan on batches" not in plan
+
+
+HORIZON_MS = 60_000
+
+
+def walked(engine, limit, marks=None):
+    """The batches of each page up to the horizon, and the marks at the end."""
+    pages = []
+    while True:
+        page = dispatch.page(engine, marks or {}, horizon_ms=HORIZON_MS, limit=limit)
+        pages.append([offer.batch for offer in page.offers])
+        marks = page.marks
+        if page.complete:
+            return pages, marks
+
+
+def test_pages_follow_each_other_by_due_time_over_all_runs_and_none_comes_twice(engine, make_run):
+    first = make_run().started_ms_ago(0).due_at(*range(10_000, 15_000, 1_000)).published()
+    second = make_run().started_ms_ago(0).due_at(*range(10_500, 15_500, 1_000)).published()
+    seen, marks = [], {}
+    for _ in range(4):
+        page = dispatch.page(engine, marks, horizon_ms=HORIZON_MS, limit=3)
+        seen += [(offer.due_ms, offer.simulation_id) for offer in page.offers]
+        marks = page.marks
+    assert page.complete
+    assert seen == sorted(seen)
+    assert {run: sum(each == run for _, each in seen) for run in (first.id, second.id)} == {first.id: 5, second.id: 5}
+
+
+def test_after_the_last_page_only_what_comes_into_the_horizon_is_read(engine, make_run):
+    run = make_run().started_ms_ago(0).due_at(10_000, 20_000, 65_000, 500_000).published()
+    _, marks = walked(engine, 10)
+    assert walked(engine, 10, marks)[0] == [[]]
+    further = dispatch.page(engine, marks, horizon_ms=HORIZON_MS + 10_000, limit=10)
+    assert [offer.batch for offer in further.offers] == [2]
+    assert set(marks) == {run.id}
+
+
+def test_batches_of_one_moment_come_in_one_page(engine, make_run):
+    make_run().started_ms_ago(0).due_at(*[10_000] * 7, 20_000).published()
+    pages, _ = walked(engine, 3)
+    assert sorted(pages[0]) == list(range(7))
+    assert pages[1] == [7]
+
+
+def test_a_page_that_ended_within_a_moment_would_lose_the_rest_of_it(engine, make_run, monkeypatch):
+    make_run().started_ms_ago(0).due_at(*[10_000] * 7, 20_000).published()
+    assert dispatch.UPCOMING.count("ROWS WITH TIES") == 2
+    monkeypatch.setattr(dispatch, "UPCOMING", dispatch.UPCOMING.replace("ROWS WITH TIES", "ROWS ONLY"))
+    with pytest.raises(AssertionError):
+        assert sorted(batch for page in walked(engine, 3)[0] for batch in page) == list(range(8))
+
+
+def resumed(engine, run):
+    control.suspend(engine, run.id)
+    control.resume(engine, run.id)
+
+
+def shifted(engine, run):
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE simulations SET shift_milliseconds = shift_milliseconds + 5000 WHERE id = :id"), {"id": run.id})
+
+
+@pytest.mark.parametrize("changed", [resumed, shifted])
+def test_a_run_that_changed_is_walked_anew_and_the_others_are_not(engine, make_run, changed):
+    run = make_run().started_ms_ago(0).due_at(10_000, 20_000).published()
+    make_run().started_ms_ago(0).due_at(11_000).published()
+    _, marks = walked(engine, 10)
+    changed(engine, run)
+    again = dispatch.page(engine, marks, horizon_ms=HORIZON_MS, limit=10).offers
+    assert [(offer.simulation_id, offer.batch) for offer in again] == [(run.id, 0), (run.id, 1)]
+
+
+@pytest.mark.parametrize("changed", [resumed, shifted])
+def test_if_a_mark_held_for_any_version_a_changed_run_would_be_forgotten(engine, make_run, changed, monkeypatch):
+    run = make_run().started_ms_ago(0).due_at(10_000, 20_000).published()
+    _, marks = walked(engine, 10)
+    changed(engine, run)
+    assert " AND mark.version = live.version" in dispatch.UPCOMING
+    monkeypatch.setattr(dispatch, "UPCOMING", dispatch.UPCOMING.replace(" AND mark.version = live.version", ""))
+    with pytest.raises(AssertionError):
+        assert walked(engine, 10, marks)[0] == [[0, 1]]
+
+
+def test_a_run_published_later_is_walked_from_now_on_whatever_the_others_marks(engine, make_run):
+    make_run().started_ms_ago(0).due_at(10_000, 50_000).published()
+    _, marks = walked(engine, 10)
+    late = make_run().started_ms_ago(0).due_at(5_000, 20_000).published()
+    _, marks = walked(engine, 10, marks)
+    assert late.id in marks
+    assert walked(engine, 10, marks)[0] == [[]]
+
+
+def test_only_the_portals_asked_for_are_walked_and_another_one_anew_when_it_is(engine, make_run):
+    make_run().spec(portal="east").started_ms_ago(0).due_at(10_000).published()
+    marks = dispatch.page(engine, {}, horizon_ms=HORIZON_MS, limit=10, portals=["west"]).marks
+    assert marks == {}
+    assert len(dispatch.page(engine, marks, horizon_ms=HORIZON_MS, limit=10, portals=["west", "east"]).offers) == 1
+
+
+def test_what_waits_to_be_tried_again_comes_beside_the_pages_and_never_in_both(engine, make_run):
+    run = make_run().started_ms_ago(0).due_at(0, 10_000).published()
+    claims.release(engine, [run.claimed(0).fence], retry_after_ms=20_000)
+    assert [offer.batch for offer in dispatch.page(engine, {}, horizon_ms=HORIZON_MS, limit=10).offers] == [1]
+    assert [(offer.batch, offer.attempt) for offer in dispatch.waiting(engine, horizon_ms=HORIZON_MS, limit=10)] == [(0, 2)]
+
+
+def test_an_offer_knows_how_many_records_its_batch_has(engine, make_run):
+    make_run().started_ms_ago(1000).due_at(0, 0, 0, 10_000, 10_000).batches_of(3).published()
+    assert dispatch.overdue(engine, "default", limit=5).records.tolist() == [3]
+    assert dispatch.page(engine, {}, horizon_ms=HORIZON_MS, limit=5).offers.records.tolist() == [2]

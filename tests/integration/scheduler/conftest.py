@@ -47,12 +47,12 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def publish(self, *due_in_ms: int, portal: str = "east", missed_records: str = "CatchUp") -> uuid.UUID:
+    def publish(self, *due_in_ms: int, portal: str = "east", missed_records: str = "CatchUp", records_a_batch: int = 1) -> uuid.UUID:
         run = uuid.uuid4()
         start = now_ms() - 1_000_000
         given: dict[str, Any] = {
             "scenario": "B2C",
-            "totalRecords": len(due_in_ms),
+            "totalRecords": len(due_in_ms) * records_a_batch,
             "durationSeconds": 7200,
             "startTime": from_ms(start).isoformat(timespec="milliseconds"),
             "portal": portal,
@@ -70,9 +70,11 @@ class Ledger:
             lead_ms=0,
             plan_version=1,
         )
-        offsets = np.array(sorted(1_000_000 + each for each in due_in_ms), dtype=np.int64)
+        dues = np.array(sorted(1_000_000 + each for each in due_in_ms), dtype=np.int64)
+        offsets = np.repeat(dues, records_a_batch)
         count = len(offsets)
-        batches = Batches(first_record=np.arange(count, dtype=np.int64), count=np.ones(count, dtype=np.int16), offset_ms=offsets)
+        firsts = np.arange(0, count, records_a_batch, dtype=np.int64)
+        batches = Batches(first_record=firsts, count=np.full(len(dues), records_a_batch, dtype=np.int16), offset_ms=dues)
         plan = Plan(offsets_ms=offsets, batches=batches, histogram=(0,) * 40, peak_per_minute=0, objects={"contacts": count})
         plans.store(self.engine, run, plan, 0)
         plans.publish(self.engine, run, plan)

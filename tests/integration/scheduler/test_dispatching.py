@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from simulation_core.ledger import claims, control
+import pytest
+
+from simulation_core.errors import QueueUnavailableError
+from simulation_core.ledger import claims, control, dispatch
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Claimed
 from simulation_core.portals import PortalsFile
@@ -11,6 +14,8 @@ from simulation_core.queue.jobs import SCHEDULED
 from simulation_core.queue.names import parse_job_id
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.reasons import Reason
+from simulation_operator.scheduler import dispatcher as dispatching
+from simulation_operator.scheduler import walk
 from simulation_operator.scheduler.dispatcher import TRUSTED_TICKS, Dispatcher, TickResult
 
 
@@ -78,6 +83,113 @@ def test_a_loss_no_counter_shows_is_made_good_within_a_few_ticks(redis, ledger, 
     redis.delete(SCHEDULED)  # as after falling back to a state from between the epoch and the offers of that tick
     assert [dispatcher.tick().upcoming for _ in range(TRUSTED_TICKS)].count(10) == 1
     assert len(waiting.scheduled) == 10
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """How many batches each page had."""
+    sizes = []
+    page = dispatch.page
+
+    def counted(*given, **named):
+        found = page(*given, **named)
+        sizes.append(len(found.offers))
+        return found
+
+    monkeypatch.setattr(dispatch, "page", counted)
+    return sizes
+
+
+def test_a_tick_reads_only_what_came_into_the_horizon_since(ledger, dispatcher, read):
+    ledger.publish(*range(10_000, 10_100))
+    dispatcher.tick()
+    dispatcher.tick()
+    assert read == [100, 0]
+
+
+def test_a_horizon_of_many_pages_is_offered_whole_the_earliest_first(ledger, dispatcher, waiting, read, monkeypatch):
+    monkeypatch.setattr(walk, "PAGE", 10)
+    ledger.publish(*range(10_000, 10_035))
+    ledger.publish(*[20_000] * 25)  # of one moment: one page
+    assert dispatcher.tick() == TickResult(upcoming=60)
+    assert read == [10, 10, 10, 30, 0]
+    assert len(waiting.scheduled) == 60
+
+
+def test_what_a_tick_has_no_time_for_the_next_one_goes_on_with(ledger, dispatcher, read, monkeypatch):
+    monkeypatch.setattr(walk, "PAGE", 10)
+    monkeypatch.setattr(dispatching, "UPCOMING_SECONDS", 0.0)
+    ledger.publish(*range(10_000, 10_025))
+    assert [dispatcher.tick().upcoming for _ in range(4)] == [10, 10, 5, 0]
+
+
+def test_a_run_published_later_is_on_time_even_if_it_is_due_before_the_others(ledger, dispatcher, waiting):
+    ledger.publish(10_000, 50_000)
+    dispatcher.tick()
+    late = ledger.publish(5_000)
+    assert dispatcher.tick() == TickResult(upcoming=1)
+    assert waiting.scheduled[0] == f"{late}-0-1"
+
+
+def test_a_resumed_run_is_on_time_though_its_jobs_are_gone(engine, redis, ledger, dispatcher, waiting):
+    run = ledger.publish(20_000, 30_000)
+    dispatcher.tick()
+    control.suspend(engine, run)
+    dispatcher.tick()
+    redis.delete(SCHEDULED, *redis.keys("rq:job:*"))
+    control.resume(engine, run)
+    assert dispatcher.tick() == TickResult(upcoming=2)
+    assert len(waiting.scheduled) == 2
+
+
+def test_what_is_to_be_tried_again_is_scheduled_for_then(engine, ledger, dispatcher, waiting):
+    run = ledger.publish(-10)
+    dispatcher.tick()
+    waiting.worker_takes(1)
+    (claimed,) = claims.claim(engine, [parse_job_id(f"{run}-0-1")], lease_ms=60_000)
+    claims.release(engine, [claimed.fence], retry_after_ms=20_000)
+    assert dispatcher.tick() == TickResult(upcoming=1)
+    assert waiting.scheduled == [f"{run}-0-2"]
+
+
+def test_everything_is_offered_again_page_by_page(redis, ledger, dispatcher, waiting, monkeypatch):
+    ledger.publish(*range(40_000, 40_025))
+    dispatcher.tick()
+    redis.delete(SCHEDULED)
+    monkeypatch.setattr(walk, "PAGE", 10)
+    monkeypatch.setattr(dispatching, "RECONCILE_SECONDS", 0.0)
+    added = [dispatcher.tick().upcoming for _ in range(TRUSTED_TICKS + 2)]
+    assert [each for each in added if each] == [10, 10, 5]
+    assert len(waiting.scheduled) == 25
+
+
+def test_without_the_reconcile_a_loss_no_counter_shows_would_last(redis, ledger, dispatcher, waiting, monkeypatch):
+    ledger.publish(*range(40_000, 40_010))
+    dispatcher.tick()
+    redis.delete(SCHEDULED)
+    monkeypatch.setattr(dispatching, "TRUSTED_TICKS", 10**9)
+    assert not any(dispatcher.tick().upcoming for _ in range(TRUSTED_TICKS + 2))
+    assert waiting.scheduled == []
+
+
+def test_a_page_that_could_not_be_offered_is_offered_by_the_next_tick(ledger, dispatcher, scheduler, waiting, monkeypatch):
+    ledger.publish(*range(10_000, 10_010))
+
+    def away(offers):
+        raise QueueUnavailableError("Redis: away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scheduler, "schedule_offers", away)
+        assert dispatcher.tick().problem is Reason.QUEUE_UNAVAILABLE
+    assert dispatcher.tick() == TickResult(upcoming=10)
+    assert len(waiting.scheduled) == 10
+
+
+def test_a_queue_holds_as_many_batches_as_its_portals_calls_carry_records(ledger, dispatcher, waiting):
+    ledger.publish(*range(-1000, -800), records_a_batch=5)  # east takes 20 records in two seconds
+    dispatcher.tick()
+    dispatcher.tick()
+    assert len(waiting.queued()) == 4
 
 
 def test_single_lost_jobs_come_back_once_they_are_overdue(redis, ledger, dispatcher, waiting):
