@@ -41,7 +41,7 @@ def environment(folder: Path, *, database: str, redis: str, hubspot: str | None 
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, stdout: int | IO[str] | None = None
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, stdout: int | IO[str] | None = None
 ) -> Iterator[Process]:
     """Ended with SIGTERM, as a pod is. Raises if it failed meanwhile: what was measured would be something else.
 
@@ -51,7 +51,7 @@ def running(
     try:
         yield process
         if (code := process.poll()) not in (None, 0, -signal.SIGKILL):
-            raise ChildProcessError(f"{command[2]} failed with exit code {code}")
+            raise ChildProcessError(f"{_name(command)} failed with exit code {code}")
     finally:
         if process.poll() is None:
             process.terminate()
@@ -66,6 +66,11 @@ def wait_for_workers(redis: str, count: int) -> None:
             if time.monotonic() > until_s:
                 raise TimeoutError(f"only {known} of {count} workers started within {START_SECONDS} s")
             time.sleep(LOOK_SECONDS)
+
+
+def _name(command: Sequence[str]) -> str:
+    """Without its arguments, which hold passwords."""
+    return " ".join(command[:3] if command[1] == "-m" else command[:2])
 
 
 def _wait_or_kill(process: Process) -> None:

@@ -97,12 +97,17 @@ def coming(engine: Engine, shape: Shape, *, runs: int, lead_ms: int) -> dict[UUI
     return starts_ms
 
 
-def wait_until_processed(engine: Engine, ids: Sequence[UUID], records: int, *, until_s: float) -> None:
-    """`until_s` on the monotonic clock. Raises TimeoutError where the ledger hasn't counted them all by then."""
-    while (counted := processed(engine, ids)) < records:
-        if time.monotonic() > until_s:
-            raise TimeoutError(f"only {counted:,} of {records:,} records were delivered in time")
+def counted_by(engine: Engine, ids: Sequence[UUID], records: int, *, until_s: float) -> int:
+    """Returns when the ledger has counted so many, or at that moment of the monotonic clock. How many it has counted."""
+    while (counted := processed(engine, ids)) < records and time.monotonic() < until_s:
         time.sleep(LOOK_SECONDS)
+    return counted
+
+
+def wait_until_processed(engine: Engine, ids: Sequence[UUID], records: int, *, until_s: float) -> None:
+    """Raises TimeoutError where the ledger hasn't counted them all at that moment of the monotonic clock."""
+    if (counted := counted_by(engine, ids, records, until_s=until_s)) < records:
+        raise TimeoutError(f"only {counted:,} of {records:,} records were delivered in time")
 
 
 def processed(engine: Engine, ids: Sequence[UUID]) -> int:
