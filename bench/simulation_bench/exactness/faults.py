@@ -21,11 +21,10 @@ def wait_for(moment_ms: float) -> None:
 
 def flush(redis: str, scheduled: str) -> int:
     """FLUSHALL. How many jobs were scheduled in that zset, and are gone."""
-    with closing(connect(redis)) as connection:
-        with connection.pipeline(transaction=True) as pipeline:
-            pipeline.zcard(scheduled)
-            pipeline.flushall()
-            jobs = int(pipeline.execute()[0])
+    with closing(connect(redis)) as connection, connection.pipeline(transaction=True) as pipeline:
+        pipeline.zcard(scheduled)
+        pipeline.flushall()
+        jobs = int(pipeline.execute()[0])
     if not jobs:
         raise ValueError(f"FLUSHALL emptied nothing: no job was in {scheduled}")
     return jobs

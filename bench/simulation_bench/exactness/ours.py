@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
@@ -99,7 +100,8 @@ def _break(url: str, start_ms: int, scheduler: Process, worker: Process) -> str:
 def _held(url: str, pid: int) -> int:
     """Jobs that the worker with that process id has taken and not acknowledged."""
     with closing(connect(url)) as redis:
-        return sum(f"-{pid}-" in member.decode().rpartition(":")[2] for member in redis.zrange(WIP, 0, -1))
+        members: Any = redis.zrange(WIP, 0, -1)
+    return sum(f"-{pid}-" in member.decode().rpartition(":")[2] for member in members)
 
 
 def _account(engine: Engine, runs: Sequence[UUID]) -> Account:
