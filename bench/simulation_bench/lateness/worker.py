@@ -26,7 +26,7 @@ class Begun:
     def note(self, load: Sequence[Claimed]) -> None:
         """By the wall clock, which Postgres on the same machine reads as well. From several threads: a list grows in one step."""
         now_ms = time.time() * 1000
-        self.lateness_ms += [round(now_ms - due_ms, 3) for claimed in load for due_ms in claimed.due_ms]
+        self.lateness_ms.extend([round(now_ms - due_ms, 3) for claimed in load for due_ms in claimed.due_ms])
 
 
 def main() -> None:
