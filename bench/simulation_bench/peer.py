@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,13 @@ class Peer:
 
     def measured(self, driver: str, **arguments: object) -> Mapping[str, Any]:
         """What bench/peer/`driver`.mjs answers. Raises CalledProcessError where it fails."""
-        given = json.dumps({name: str(value) for name, value in arguments.items()})
-        done = subprocess.run(["node", self.folder / f"{driver}.mjs", given], check=True, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(self.command(driver, **arguments), check=True, stdout=subprocess.PIPE, text=True)
         answer: Mapping[str, Any] = json.loads(done.stdout)
         return answer
+
+    def command(self, driver: str, **arguments: object) -> Sequence[str]:
+        """Of a driver that runs until it is ended."""
+        return ["node", str(self.folder / f"{driver}.mjs"), json.dumps({name: str(value) for name, value in arguments.items()})]
 
 
 def find(say: Callable[[str], None]) -> Peer:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, partitions, plans
+from simulation_core.ledger.engine import transaction
 from simulation_core.plan import PLAN_VERSION, Plan, make_plan
 from simulation_core.spec import Spec, parse_spec
 
 HOUR_MS = 3_600_000
 DAY_SECONDS = 86_400
 SEED = 42
+LOOK_SECONDS = 0.5
 USER = UUID("00000000-0000-4000-8000-000000000000")
 
 
@@ -80,3 +84,34 @@ def store(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002 - the col
     while stored < len(plan.batches):
         stored = plans.store(engine, id, plan, stored)
     plans.publish(engine, id, plan)
+
+
+def coming(engine: Engine, shape: Shape, *, runs: int, lead_ms: int) -> dict[UUID, int]:
+    """Published runs of one plan that begin so long from now. By id, when each starts, in milliseconds since the epoch."""
+    plan = shape.plan()
+    starts_ms = {id_: accepted(engine, id_, shape, starts_in_ms=lead_ms) for id_ in [uuid4() for _ in range(runs)]}
+    for run in starts_ms:
+        store(engine, run, plan)
+    if (start_ms := min(starts_ms.values())) <= now_ms():
+        raise TimeoutError(f"the plans were stored {now_ms() - start_ms} ms after their first records were due")
+    return starts_ms
+
+
+def counted_by(engine: Engine, ids: Sequence[UUID], records: int, *, until_s: float) -> int:
+    """Returns when the ledger has counted so many, or at that moment of the monotonic clock. How many it has counted."""
+    while (counted := processed(engine, ids)) < records and time.monotonic() < until_s:
+        time.sleep(LOOK_SECONDS)
+    return counted
+
+
+def wait_until_processed(engine: Engine, ids: Sequence[UUID], records: int, *, until_s: float) -> None:
+    """Raises TimeoutError where the ledger hasn't counted them all at that moment of the monotonic clock."""
+    if (counted := counted_by(engine, ids, records, until_s=until_s)) < records:
+        raise TimeoutError(f"only {counted:,} of {records:,} records were delivered in time")
+
+
+def processed(engine: Engine, ids: Sequence[UUID]) -> int:
+    """The records that the ledger has counted, of these runs together."""
+    with transaction(engine) as connection:
+        counted = connection.scalar(text("SELECT sum(records_processed) FROM simulations WHERE id = ANY(:ids)"), {"ids": list(ids)})
+        return int(counted or 0)

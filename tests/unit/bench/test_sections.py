@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from simulation_bench import lateness, schedule
-from simulation_bench.drain.without_hubspot import Limit
+from simulation_bench.drain.limit import Limit
 from simulation_bench.lateness.percentiles import percentile
+from simulation_bench.lateness.starts import Rate, Started
 from simulation_bench.peer import Peer
 from simulation_bench.runs import Shape
+from simulation_core.ledger.values import Claimed
+
+
+@dataclass(frozen=True)
+class _Batch:
+    due_ms: Sequence[int]
+
 
 PRESENT = Peer(folder=Path())
 ABSENT = Peer(folder=Path(), absent="node not on the PATH")
@@ -53,12 +63,29 @@ def test_early_counts_what_started_before_it_was_due() -> None:
     assert lateness.MEASURES["early"]([-0.1, 0.0, 3.0, -2.0]) == 2
 
 
+def test_starting_is_compared_at_one_rate_and_what_nobody_began_is_said() -> None:
+    theirs = [Started(lateness_ms=[40.0, 80.0, 120.0], unstarted=7)]
+    made = lateness.of_rounds(Rate(per_second=5_000, workers=2), lateness.AT_HIGH, [Started(lateness_ms=[1.0, 2.0, 4.0])], theirs, PRESENT)
+    high = made["p99_ms_at_5000"]
+    assert (high.ours, high.peer, high.ratio, high.unit) == (4, 120, 30, "ms")
+    assert "5,000 records/s" in high.note
+    assert "2 worker processes" in high.note
+    assert "7 of 100,000 jobs" in high.note
+
+
+@pytest.mark.parametrize("rate", [lateness.USUAL, lateness.HIGH], ids=["usual", "high"])
+def test_no_run_is_denser_than_a_spec_may_be(rate: Rate) -> None:
+    shape = Shape(records=rate.records // rate.runs, tolerance_ms=0, records_a_second=1_000, method="Linear")
+    assert (rate.runs * shape.records, shape.window_ms) == (rate.records, 20_000)
+
+
 def test_a_limit_is_reached_by_records_or_by_time() -> None:
+    hundred = cast(list[Claimed], [_Batch(range(100))])
     few, short = Limit(records=200, seconds=3600), Limit(records=10_000, seconds=0)
-    few.count(100)
-    short.count(100)
+    few.count(hundred)
+    short.count(hundred)
     assert (few.reached.is_set(), short.reached.is_set()) == (False, True)
-    few.count(100)
+    few.count(hundred)
     assert few.reached.is_set()
 
 

@@ -1,0 +1,51 @@
+"""Working as simulation-worker's main does, but for desk and delivery."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+
+from simulation_bench import portals
+from simulation_bench.worker.without_hubspot import UnconnectedDesk, WithoutHubSpot
+from simulation_core.ledger.engine import create_ledger_engine
+from simulation_core.portals import Portal, PortalsFile
+from simulation_core.queue.connection import connect
+from simulation_core.queue.taking import Intake
+from simulation_worker.desk import Desk
+from simulation_worker.desks import Desks
+from simulation_worker.main import CONNECTIONS, SWITCH_SECONDS
+from simulation_worker.metrics import Metrics
+from simulation_worker.rq_worker import BatchWorker
+from simulation_worker.settings import WorkerSettings
+from simulation_worker.slots import Slots
+from simulation_worker.workshop import JOB_SECONDS, Workshop
+
+SLOTS = WorkerSettings.model_fields["slots"].default  # as installed
+
+
+def ledger(url: str) -> Engine:
+    """As the worker connects to it."""
+    return create_ledger_engine(url, application_name="bench-worker", pool_size=CONNECTIONS)
+
+
+def work(engine: Engine, redis: str, delivery: WithoutHubSpot, stopping: threading.Event) -> None:
+    """Until `stopping` is set, and what was begun is written."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    metrics = Metrics(CollectorRegistry())
+    connection = connect(redis)
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    intake = Intake(connection, name, lease_seconds=JOB_SECONDS)
+    workshop = Workshop(engine, intake, delivery, metrics=metrics, slots=Slots(SLOTS), stopping=stopping)
+
+    def desk(portal: Portal, token: str) -> Desk:
+        return UnconnectedDesk(portal, token, engine=engine, metrics=metrics)
+
+    with tempfile.TemporaryDirectory(prefix="simulation-bench-") as folder:
+        desks = Desks(PortalsFile(portals.write(Path(folder))), portals.write_token(Path(folder)), desk)
+        BatchWorker(connection, desks, workshop, name=name, ledger_answers=lambda: True, stopping=stopping).work()
