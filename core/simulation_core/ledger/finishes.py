@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Engine
 
 from simulation_core.ledger.endings import COUNT_AND_END
-from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped
+from simulation_core.ledger.groups import Group, array, array_with_gaps, grouped, lines
 from simulation_core.ledger.lateness import EDGES_MS
 from simulation_core.ledger.messages import storable
 from simulation_core.ledger.sql import DONE, GIVEN_RUNS, IS_CLAIMED, NOW_MS, PENDING, after_ms, given, taken_for_few, to_ms
@@ -47,8 +47,8 @@ _GIVEN = given(
     "outcomes AS text[]",
     "tried AS text[]",
     "delivered AS text[]",
-    "crm_ids AS text[]",
-    "errors AS text[]",
+    "crm_ids AS lines",
+    "errors AS lines",
 )
 
 # One batch record by record, from a row `l` of `locked`.
@@ -126,7 +126,8 @@ WITH runs AS MATERIALIZED (
     FROM mixed
 ), moved AS (
     UPDATE batches b SET outcomes = e.outcomes, tries = e.tries, delivered_offsets = e.delivered_offsets,
-           crm_ids = CASE WHEN e.crm_ids IS NULL THEN b.crm_ids ELSE coalesce(b.crm_ids, '{{}}') || e.crm_ids::jsonb END,
+           crm_ids = CASE WHEN e.crm_ids IS NULL THEN b.crm_ids WHEN b.crm_ids IS NULL THEN e.crm_ids::jsonb
+                          ELSE b.crm_ids || e.crm_ids::jsonb END,
            state = CASE WHEN e.left_over > 0 THEN {PENDING} ELSE {DONE} END, lease_until = NULL, crashes = 0,
            not_before = CASE WHEN e.left_over > 0 THEN {after_ms("e.retry_after_ms")} END
     FROM ended e
@@ -230,7 +231,7 @@ def parameters(group: Group, finishes: Sequence[Finish]) -> dict[str, object]:
         "tried": _column(dense, lambda result: int(result.counts_as_try)),
         "delivered": _column(dense, lambda result: result.delivered_ms),
         "crm_ids": _json([finish.crm_ids for finish in ordered]),
-        "errors": _json([_errors(finish.results) for finish in ordered]) if has_results else [],
+        "errors": _json([_errors(finish.results) for finish in ordered]) if has_results else "",
         "edges": _EDGES,
         "exceeded": Reason.FAILURE_POLICY_EXCEEDED.value,
         "exhausted": Reason.RETRIES_EXHAUSTED.value,
@@ -248,9 +249,9 @@ def _column(dense: Sequence[Sequence[RecordResult | None]], of: Callable[[Record
     return [array_with_gaps([None if one is None else of(one) for one in results]) if results else None for results in dense]
 
 
-def _json(values: Sequence[Mapping[str, object]]) -> list[str | None]:
+def _json(values: Sequence[Mapping[str, object]]) -> str:
     """Empty ones cost nothing."""
-    return [json.dumps(dict(value)) if value else None for value in values] if any(values) else []
+    return lines([json.dumps(dict(value)) if value else "" for value in values]) if any(values) else ""
 
 
 def _errors(results: Sequence[RecordResult]) -> dict[str, dict[str, str | None]]:

@@ -73,3 +73,8 @@ def array(values: list[int]) -> str:
 def array_with_gaps(values: Iterable[int | None]) -> str:
     """None is NULL."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def lines(values: Iterable[str]) -> str:
+    """Texts without line ends, as JSON is, for string_to_array; an empty one is NULL. As elements of an array they would be escaped."""
+    return "\n".join(values)

@@ -55,8 +55,13 @@ GIVEN_RUNS = "unnest(CAST(:simulations AS uuid[]), CAST(:firsts AS integer[]), C
 
 
 def given(*columns: str) -> str:
-    """For CROSS JOIN LATERAL behind GIVEN_RUNS; a parameter is shorter where the rest of it would be NULL."""
-    return f"unnest({', '.join(f'(CAST(:{each}))[r.first:r.last]' for each in columns)}) WITH ORDINALITY"
+    """For CROSS JOIN LATERAL behind GIVEN_RUNS. An array is shorter where the rest of it would be NULL; AS lines: see groups.lines."""
+    return f"unnest({', '.join(f'({_as_array(each)})[r.first:r.last]' for each in columns)}) WITH ORDINALITY"
+
+
+def _as_array(column: str) -> str:
+    name, kind = column.split(" AS ")
+    return f"string_to_array(:{name}, E'\\n', '')" if kind == "lines" else f"CAST(:{column})"
 
 
 def taken_for_few(row: str) -> str:
