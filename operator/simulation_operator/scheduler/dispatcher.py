@@ -32,9 +32,9 @@ from simulation_operator.scheduler.walk import Walk
 log = logging.getLogger(__name__)
 
 HORIZON_MS = 60_000
-TRUSTED_TICKS = 10  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
+TRUSTED_TICKS = 30  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
 UPCOMING_SECONDS = 0.4  # a tick's share for what is new in the horizon; a dense run that was just published takes several
-RECONCILE_SECONDS = 0.1  # a tick's share for offering again, far more than what falls due in a second
+RECONCILE_SECONDS = 0.05  # a tick's share for offering again: two pages, which is twice what falls due in a second of the densest traffic
 WAITING_LIMIT = 5_000  # of what waits to be tried again the earliest: they are all looked at in each tick
 SWEEP_SECONDS = 0.3  # a tick's share for skipping: offering comes each second, whatever is to be skipped
 
