@@ -48,8 +48,8 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def publish(self, *, records: int = 4, batch_size: int = 100, due_in_ms: int = -5_000, **spec: Any) -> uuid.UUID:
-        """A run whose records are all due at one moment."""
+    def publish(self, *, records: int = 4, batch_size: int = 100, due_in_ms: int = -5_000, over_ms: int = 0, **spec: Any) -> uuid.UUID:
+        """A run whose records are all due at one moment, or evenly over some time from it."""
         run = uuid.uuid4()
         given = {
             "scenario": "B2B",
@@ -70,14 +70,22 @@ class Ledger:
             lead_ms=0,
             plan_version=1,
         )
+        self._store(run, np.linspace(0, over_ms, records).astype(np.int64), batch_size)
+        return run
+
+    def publish_over(self, *, records: int, batch_size: int, from_ms: int, to_ms: int, **spec: Any) -> uuid.UUID:
+        """A run whose records are due evenly between two moments, given from now."""
+        return self.publish(records=records, batch_size=batch_size, due_in_ms=from_ms, over_ms=to_ms - from_ms, **spec)
+
+    def _store(self, run: uuid.UUID, offsets: np.ndarray[Any, np.dtype[np.int64]], batch_size: int) -> None:
+        """A batch is due with its last record."""
+        records = len(offsets)
         firsts = np.arange(0, records, batch_size, dtype=np.int64)
         counts = np.minimum(batch_size, records - firsts).astype(np.int16)
-        batches = Batches(first_record=firsts, count=counts, offset_ms=np.zeros(len(firsts), dtype=np.int64))
-        offsets = np.zeros(records, dtype=np.int64)
+        batches = Batches(first_record=firsts, count=counts, offset_ms=offsets[firsts + counts - 1])
         plan = Plan(offsets_ms=offsets, batches=batches, histogram=(0,) * 40, peak_per_minute=0, objects={})
         plans.store(self.engine, run, plan, 0)
         plans.publish(self.engine, run, plan)
-        return run
 
     def run(self, simulation: uuid.UUID) -> Run:
         run = runs.get(self.engine, simulation)
@@ -101,6 +109,21 @@ class Ledger:
             )
             connection.execute(text("UPDATE batches SET not_before = NULL WHERE simulation_id = :id"), {"id": simulation})
 
+    def expire_claims(self) -> None:
+        """All leases run out: rather than waiting for it."""
+        with transaction(self.engine) as connection:
+            connection.execute(text("UPDATE batches SET lease_until = statement_timestamp() - interval '1 ms' WHERE state = 1"))
+
+    def lateness_ms(self, simulation: uuid.UUID) -> list[int]:
+        """Of each delivered record, from its due time to HubSpot's answer."""
+        with transaction(self.engine) as connection:
+            statement = """
+                SELECT r.delivered - (b.offset_ms - r.before_ms)
+                FROM batches b, unnest(b.delivered_offsets, b.record_offsets) AS r (delivered, before_ms)
+                WHERE b.simulation_id = :id AND r.delivered IS NOT NULL
+            """
+            return list(connection.scalars(text(statement), {"id": simulation}))
+
     def errors(self, simulation: uuid.UUID) -> list[dict[str, Any]]:
         with transaction(self.engine) as connection:
             rows = connection.execute(text("SELECT * FROM record_errors WHERE simulation_id = :id ORDER BY id"), {"id": simulation})
@@ -116,6 +139,17 @@ class Outside:
 
     def fault(self, match: str, kind: str, times: int | None = 1, **more: Any) -> None:
         self._http.post("/_emulator/faults", json={"match": match, "kind": kind, "times": times, **more}).raise_for_status()
+
+    def limits_off(self) -> None:
+        """For the token `any`."""
+        given = {
+            "token": "any",
+            "accountId": 424242,
+            "accountType": "DEVELOPER_TEST",
+            "callsPerTenSeconds": 1_000_000,
+            "callsPerDay": 10**9,
+        }
+        self._http.post("/_emulator/accounts", json=given).raise_for_status()
 
     def no_faults(self) -> None:
         self._http.delete("/_emulator/faults").raise_for_status()
