@@ -38,13 +38,13 @@ def kill(process: Process) -> None:
 
 
 def kill_holding(process: Process, held: Callable[[], int]) -> int:
-    """Not before it has jobs in hand: it is stopped, looked at, and killed or let go on. How many it had."""
+    """Not before it holds some batches: it is stopped, looked at, and killed or let go on. How many it held."""
     until_s = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until_s:
         process.send_signal(signal.SIGSTOP)
-        if jobs := held():
+        if batches := held():
             kill(process)
-            return jobs
+            return batches
         process.send_signal(signal.SIGCONT)
         time.sleep(LOOK_SECONDS)
-    raise TimeoutError(f"the worker to be killed had no job in hand for {PATIENCE_SECONDS:.0f} s")
+    raise TimeoutError(f"the worker to be killed held no batch for {PATIENCE_SECONDS:.0f} s")

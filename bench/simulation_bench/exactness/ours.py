@@ -22,9 +22,10 @@ from simulation_bench.processes import SCHEDULER, WORKER, Process, environment, 
 from simulation_bench.runs import Shape, coming, counted_by, processed
 from simulation_core.content.keys import Identity, contact_role
 from simulation_core.ledger.engine import create_ledger_engine, transaction
+from simulation_core.ledger.values import ClaimRequest
 from simulation_core.queue.connection import connect
 from simulation_core.queue.jobs import SCHEDULED
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import Kind, parse_job_id, queue_name
 
 SCHEDULERS, WORKERS = 3, 4
 WINDOW_MS = 20_000
@@ -63,7 +64,7 @@ def round_of(databases: Databases, url: str) -> Verdict:
             workers = [processes.enter_context(running(WORKER, environment=told)) for _ in range(WORKERS)]
             wait_for_workers(url, WORKERS)
             runs = _coming(engine)
-            said = _break(url, runs.first_start_ms, schedulers[0], workers[0])
+            said = _break(engine, url, runs.first_start_ms, schedulers[0], workers[0])
             faults.wait_for(runs.last_start_ms + WINDOW_MS)
             counted_by(engine, list(runs.sizes), RECORDS, until_s=time.monotonic() + LATEST_SECONDS)
             time.sleep(LINGER_SECONDS)
@@ -86,22 +87,34 @@ def _coming(engine: Engine) -> Coming:
     return Coming(sizes=sizes, first_start_ms=min(starts_ms), last_start_ms=max(starts_ms))
 
 
-def _break(url: str, start_ms: int, scheduler: Process, worker: Process) -> str:
+def _break(engine: Engine, url: str, start_ms: int, scheduler: Process, worker: Process) -> str:
     faults.wait_for(start_ms + WINDOW_MS / 3)
     first = faults.flush(url, SCHEDULED)
     faults.wait_for(start_ms + WINDOW_MS / 2)
     faults.kill(scheduler)
-    held = faults.kill_holding(worker, lambda: _held(url, worker.pid))
+    held = faults.kill_holding(worker, lambda: _claimed(engine, _in_hand(url, worker.pid)))
     faults.wait_for(start_ms + WINDOW_MS * 2 / 3)
     second = faults.flush(url, SCHEDULED)
-    return f"{first} and {second} scheduled jobs were flushed, a scheduler killed, and a worker with {held} jobs in hand"
+    return f"{first} and {second} scheduled jobs were flushed, a scheduler killed, and a worker with {held} batches claimed"
 
 
-def _held(url: str, pid: int) -> int:
-    """Jobs that the worker with that process id has taken and not acknowledged."""
+def _in_hand(url: str, pid: int) -> Sequence[ClaimRequest]:
+    """What the worker with that process id has taken and not acknowledged."""
     with closing(connect(url)) as redis:
         members: Any = redis.zrange(WIP, 0, -1)
-    return sum(f"-{pid}-" in member.decode().rpartition(":")[2] for member in members)
+    jobs = (member.decode().rpartition(":") for member in members)
+    return [parse_job_id(job) for job, _, holder in jobs if f"-{pid}-" in holder]
+
+
+def _claimed(engine: Engine, requests: Sequence[ClaimRequest]) -> int:
+    """How many of these the ledger holds for claimed. The others are taken and not claimed yet, or done and not acknowledged."""
+    statement = """
+        SELECT count(*) FROM batches JOIN unnest(CAST(:ids AS uuid[]), CAST(:numbers AS int[])) AS asked (id, batch)
+            ON simulation_id = asked.id AND number = asked.batch WHERE state = 1
+    """
+    given = {"ids": [each.simulation_id for each in requests], "numbers": [each.batch for each in requests]}
+    with transaction(engine) as connection:
+        return int(connection.scalar(text(statement), given) or 0)
 
 
 def _account(engine: Engine, runs: Sequence[UUID]) -> Account:

@@ -82,7 +82,7 @@ def test_who_has_ended_already_can_not_be_killed() -> None:
         faults.kill(process)
 
 
-def test_a_worker_is_killed_once_it_holds_jobs_and_not_before() -> None:
+def test_a_worker_is_killed_once_it_holds_batches_and_not_before() -> None:
     process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, text=True)
     looks = iter([0, 0, 3])
     assert faults.kill_holding(process, lambda: next(looks)) == 3
@@ -90,10 +90,10 @@ def test_a_worker_is_killed_once_it_holds_jobs_and_not_before() -> None:
     process.communicate()
 
 
-def test_a_worker_that_never_holds_jobs_fails_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_never_holds_batches_fails_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "PATIENCE_SECONDS", 0.02)
     process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, text=True)
-    with pytest.raises(TimeoutError, match="no job in hand"):
+    with pytest.raises(TimeoutError, match="held no batch"):
         faults.kill_holding(process, lambda: 0)
     assert process.poll() is None
     process.kill()
