@@ -10,8 +10,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -29,8 +29,7 @@ MOST_RECORDS = 5_000  # a statement: it holds its rows, and the run's, until it 
 AGAIN_SECONDS = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One claim and how it ends."""
 
     claim: Claim
@@ -151,9 +150,10 @@ class Books:
 def _outcomes(claimed: Claimed, finish: Finish, lateness_ms: list[int]) -> Mapping[str, int]:
     """How many records ended how in this attempt; the lateness of the delivered ones is added to `lateness_ms`."""
     if finish.rest_delivered_ms is not None and not finish.results:
-        due_ms = [claimed.due_ms[index] for index in pending(claimed)]
-        lateness_ms += [finish.rest_delivered_ms - due for due in due_ms]
-        return {"delivered": len(due_ms)}
+        moment_ms, due_ms = finish.rest_delivered_ms, claimed.due_ms
+        late_ms = [moment_ms - due_ms[index] for index in pending(claimed)]
+        lateness_ms += late_ms
+        return {"delivered": len(late_ms)}
     counts: dict[str, int] = {}
     for result in finish.results:
         name = result.outcome.name.lower()

@@ -25,6 +25,7 @@ from simulation_worker.retry import after_crash_ms, retry_after_ms
 
 log = logging.getLogger(__name__)
 
+_PENDING = Outcome.PENDING  # to look a member up in its class costs more than all else here
 LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's deadline, so that a call fits after a renewal
 
 
@@ -85,12 +86,11 @@ class Delivery:
 
     def _end(self, claimed: Claimed, fates: Mapping[int, RecordFate], ahead_ms: float) -> Finish:
         """A batch delivered as a whole is told in one word, which the ledger writes faster than a hundred."""
-        indexes = pending(claimed)
-        by_index = {index: fates[claimed.first_record + index] for index in indexes}
-        crm_ids = {f"{i}.{role}": id_ for i, fate in by_index.items() if isinstance(fate, Delivered) for role, id_ in fate.crm_ids.items()}
-        moments_s = {fate.answered_s if isinstance(fate, Delivered) else None for fate in by_index.values()}
-        if len(moments_s) == 1 and (moment_s := moments_s.pop()) is not None:
-            return Finish(fence=claimed.fence, rest_delivered_ms=round(moment_s * 1000 + ahead_ms), crm_ids=crm_ids)
+        by_index = {index: fates[claimed.first_record + index] for index in pending(claimed)}
+        delivered = [(index, fate) for index, fate in by_index.items() if isinstance(fate, Delivered)]
+        crm_ids = {f"{index}.{role}": id_ for index, fate in delivered for role, id_ in fate.crm_ids.items()}
+        if len(delivered) == len(by_index) and len(moments_s := {fate.answered_s for _, fate in delivered}) == 1:
+            return Finish(fence=claimed.fence, rest_delivered_ms=round(moments_s.pop() * 1000 + ahead_ms), crm_ids=crm_ids)
         postponed = [fate for fate in by_index.values() if isinstance(fate, Postponed)]
         wait_ms = retry_after_ms(postponed, max(claimed.tries, default=0), self._dice())
         results = [_result(index, fate, ahead_ms) for index, fate in by_index.items()]
@@ -99,7 +99,7 @@ class Delivery:
 
 def pending(claimed: Claimed) -> list[int]:
     """Positions in the batch of the records that are still to be delivered."""
-    return [index for index, outcome in enumerate(claimed.outcomes) if outcome == Outcome.PENDING]
+    return [index for index, outcome in enumerate(claimed.outcomes) if outcome is _PENDING]
 
 
 def crashed(claimed: Claimed, how: str, *, exc_info: bool = False) -> End:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulation_core.ledger.values import Claimed, Fence, Finish
 from simulation_core.queue.taking import Job
@@ -23,8 +24,7 @@ class Release:
 End = Finish | Release
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """A batch that is ours until its lease ends, and the job by which it came."""
 
     claimed: Claimed
@@ -34,14 +34,14 @@ class Claim:
 def loads(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
     """In their order, as many together as fit into a call. A batch that died twice is alone: it may take the process along."""
     load: list[Claim] = []
-    records = 0
+    records, alone = 0, False
     for claim in claims:
-        count = len(claim.claimed.due_ms)
-        if load and (records + count > MOST_RECORDS or suspicious(claim.claimed) or suspicious(load[-1].claimed)):
+        count, suspect = len(claim.claimed.due_ms), claim.claimed.crashes >= ALONE_AFTER
+        if load and (records + count > MOST_RECORDS or suspect or alone):
             yield load
             load, records = [], 0
         load.append(claim)
-        records += count
+        records, alone = records + count, suspect
     if load:
         yield load
 

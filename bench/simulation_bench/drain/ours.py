@@ -29,7 +29,7 @@ def main() -> None:
     patience = threading.Timer(limit.seconds * 4, limit.reached.set)  # should nothing come
     patience.start()
     limit.begun_s = time.monotonic()
-    work(engine, given["redis"], WithoutHubSpot(limit.count), limit.reached)
+    work(engine, given["redis"], WithoutHubSpot(limit.count), limit.reached, slots=int(given["slots"]))
     seconds = limit.elapsed_s()
     patience.cancel()
     assert (counted := processed(engine, [run])) == limit.taken, f"the ledger counted {counted} records, the worker {limit.taken}"

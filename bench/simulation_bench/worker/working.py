@@ -34,14 +34,14 @@ def ledger(url: str) -> Engine:
     return create_ledger_engine(url, application_name="bench-worker", pool_size=CONNECTIONS)
 
 
-def work(engine: Engine, redis: str, delivery: WithoutHubSpot, stopping: threading.Event) -> None:
+def work(engine: Engine, redis: str, delivery: WithoutHubSpot, stopping: threading.Event, *, slots: int = SLOTS) -> None:
     """Until `stopping` is set, and what was begun is written."""
     sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics(CollectorRegistry())
     connection = connect(redis)
     name = f"bench-{uuid.uuid4().hex[:8]}"
     intake = Intake(connection, name, lease_seconds=JOB_SECONDS)
-    workshop = Workshop(engine, intake, delivery, metrics=metrics, slots=Slots(SLOTS), stopping=stopping)
+    workshop = Workshop(engine, intake, delivery, metrics=metrics, slots=Slots(slots), stopping=stopping)
 
     def desk(portal: Portal, token: str) -> Desk:
         return UnconnectedDesk(portal, token, engine=engine, metrics=metrics)

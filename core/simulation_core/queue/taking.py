@@ -69,7 +69,7 @@ class Intake:
         with outages_translated():
             taken, others = self._take(args=arguments)
         return Taken(
-            jobs=[Job(queue.decode(), id_.decode()) for queue, ids in taken for id_ in ids],
+            jobs=[Job(name, id_) for queue, ids in taken for name in [queue.decode()] for id_ in ids.decode().split()],
             others=[Job(queue.decode(), id_.decode()) for queue, id_ in others],
         )
 
@@ -85,11 +85,22 @@ class Intake:
 
     def acknowledge(self, jobs: Sequence[Job], *, left: int) -> int:
         """They are done. `left`: how many others this worker has under way; with none, RQ's tools see it idle."""
-        return self._each(self._acknowledge, [self._worker, left], jobs)
+        if not jobs:
+            return 0
+        ids: dict[str, list[str]] = defaultdict(list)
+        for queue, id_ in jobs:
+            ids[queue].append(id_)
+        arguments: list[str | int] = [self._worker, left]
+        for queue, of_queue in ids.items():
+            arguments += (queue, " ".join(of_queue))
+        with outages_translated():
+            return int(self._acknowledge(args=arguments))
 
     def put_back(self, jobs: Sequence[Job]) -> int:
         """Taken and not begun: they are the next ones again."""
-        return self._each(self._put_back, [self._worker], jobs)
+        arguments = [self._worker, *(part for job in jobs for part in job)]
+        with outages_translated():
+            return int(self._put_back(args=arguments)) if jobs else 0
 
     def give_back(self, waits_ms: Mapping[Job, int]) -> int:
         """Schedules each again, under its id, so many milliseconds from now. One that was offered again meanwhile stays as it is."""
@@ -98,9 +109,3 @@ class Intake:
             arguments += (job.queue, job.id, max(0, wait_ms))
         with outages_translated():
             return int(self._give_back(keys=[SCHEDULED], args=arguments)) if waits_ms else 0
-
-    def _each(self, script: Any, arguments: list[str | float], jobs: Sequence[Job]) -> int:
-        for job in jobs:
-            arguments += job
-        with outages_translated():
-            return int(script(args=arguments)) if jobs else 0

@@ -30,6 +30,8 @@ local function finish(worker, executions, left)
 end
 """
 
+# Ids come and go in one text a queue, with blanks between: a client spends longer on an argument or an element each than Redis on the job.
+
 # ARGV: worker, started_at, lease in seconds, how our data begin, queue and id of a job that was popped already (or '', ''),
 # then pairs: queue, how many at most.
 # Guarantees: a job leaves its list in the same moment as its lease begins, so whoever offers it again finds it in one of the two.
@@ -54,7 +56,7 @@ local function start(queue, ids)
     end
   end
   if #members > 0 then redis.call('ZADD', 'rq:wip:' .. queue, unpack(members)) end
-  return mine
+  return table.concat(mine, ' ')
 end
 
 if ARGV[6] ~= '' then taken[1] = {ARGV[5], start(ARGV[5], {ARGV[6]})} end
@@ -67,7 +69,7 @@ return {taken, others}
 """
 )
 
-# ARGV: worker, how many jobs it has left, then pairs: queue, id.
+# ARGV: worker, how many jobs it has left, then pairs: queue, ids.
 # Guarantees: a job is deleted by who holds it, once; one that was offered again meanwhile stays. Returns how many were deleted.
 ACKNOWLEDGE = (
     PRELUDE
@@ -75,9 +77,11 @@ ACKNOWLEDGE = (
     + """
 local worker, executions = ARGV[1], {}
 for i = 3, #ARGV, 2 do
-  if held(ARGV[i], ARGV[i + 1], worker) then
-    redis.call('UNLINK', JOB .. ARGV[i + 1])
-    executions[#executions + 1] = ARGV[i + 1] .. ':' .. worker
+  for id in string.gmatch(ARGV[i + 1], '%S+') do
+    if held(ARGV[i], id, worker) then
+      redis.call('UNLINK', JOB .. id)
+      executions[#executions + 1] = id .. ':' .. worker
+    end
   end
 end
 finish(worker, executions, tonumber(ARGV[2]))

@@ -200,7 +200,7 @@ def test_a_stale_acknowledgement_leaves_the_job_that_was_offered_again(redis, sc
 
 def test_without_looking_who_holds_it_a_stale_acknowledgement_deletes_it(redis, scheduler, offers, due, monkeypatch):
     slow, jobs = taken_over(redis, scheduler, offers, due)
-    broken(monkeypatch, slow, "ACKNOWLEDGE", {"if held(ARGV[i], ARGV[i + 1], worker) then": "if true then"})
+    broken(monkeypatch, slow, "ACKNOWLEDGE", {"if held(ARGV[i], id, worker) then": "if true then"})
     slow.acknowledge(jobs, left=0)
     assert not still_queued(redis, jobs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from types import SimpleNamespace
 
-from simulation_core.ledger.values import Claimed, Fence
+from simulation_core.ledger.values import Claimed, Fence, Outcome
 from simulation_core.queue.taking import Job
 from simulation_worker.load import Claim, loads
 
@@ -18,7 +18,7 @@ def claim(batch: int, records: int, crashes: int = 0) -> Claim:
         run=RUN,
         first_record=0,
         due_ms=[0] * records,
-        outcomes=[0] * records,
+        outcomes=[Outcome.PENDING] * records,
         tries=[0] * records,
         crashes=crashes,
         claimed_ms=0,
