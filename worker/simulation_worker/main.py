@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sys
 import threading
 import uuid
 
@@ -15,6 +14,7 @@ from simulation_core import logging as simulation_logging
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger.engine import create_ledger_engine, schema_state
 from simulation_core.portals import Portal, PortalsFile
+from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_core.serving import HealthServer
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 PROCESS = "simulation-worker"
 STUCK_SECONDS = 120.0  # twice a lease: a slot beats before each call to HubSpot, and no wait between two calls outlasts the claim
 CONNECTIONS = 4  # one claims, one ends claims, the others keep leases and tell of portals
-SWITCH_SECONDS = 0.0005  # Python's 5 ms between threads would be most of a job's lateness
 
 
 def main() -> None:
@@ -45,7 +44,6 @@ def main() -> None:
 
 
 def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
-    sys.setswitchinterval(SWITCH_SECONDS)
     stopping = threading.Event()
     stop_on_signals(stopping)
     metrics = Metrics()
@@ -62,6 +60,7 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
     worker = BatchWorker(redis, desks, workshop, name=name, ledger_answers=lambda: _ledger_answers(engine), stopping=stopping)
     # Ready as soon as it works, whatever Postgres and HubSpot do: a worker that isn't ready would be removed first, busy or not.
     server = HealthServer(settings.bind_address, ready=lambda: None, alive=lambda: _stuck(worker))
+    be_punctual()
     server.start()
     try:
         worker.work()

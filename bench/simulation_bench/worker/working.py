@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import threading
 import uuid
@@ -15,11 +14,12 @@ from simulation_bench import portals
 from simulation_bench.worker.without_hubspot import UnconnectedDesk, WithoutHubSpot
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.portals import Portal, PortalsFile
+from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
-from simulation_worker.main import CONNECTIONS, SWITCH_SECONDS
+from simulation_worker.main import CONNECTIONS
 from simulation_worker.metrics import Metrics
 from simulation_worker.rq_worker import BatchWorker
 from simulation_worker.settings import WorkerSettings
@@ -36,7 +36,7 @@ def ledger(url: str) -> Engine:
 
 def work(engine: Engine, redis: str, delivery: WithoutHubSpot, stopping: threading.Event, *, slots: int = SLOTS) -> None:
     """Until `stopping` is set, and what was begun is written."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    be_punctual()
     metrics = Metrics(CollectorRegistry())
     connection = connect(redis)
     name = f"bench-{uuid.uuid4().hex[:8]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 import time
 
@@ -13,6 +12,7 @@ from pydantic import Field
 from simulation_core import logging as simulation_logging
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.portals import PortalsFile
+from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.serving import HealthServer
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 
 PROCESS = "simulation-scheduler"
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
-# Python's 5 ms is how long the dispatcher, which reads rows by the thousand, would make the mover wait each time it wakes. A switch costs
-# microseconds, and there are two busy threads.
-SWITCH_SECONDS = 0.0005
 STUCK_SECONDS = 120.0  # a tick waits for Postgres and Redis by their own timeouts, which are far shorter
 
 
@@ -44,7 +41,6 @@ def main() -> None:
 
 def _run(settings: SchedulerSettings, portals: PortalsFile) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # before any thread: main takes them when it asks for them
-    sys.setswitchinterval(SWITCH_SECONDS)
     stopping = threading.Event()
     metrics = Metrics()
     engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=2)
@@ -60,6 +56,7 @@ def _run(settings: SchedulerSettings, portals: PortalsFile) -> None:
         threading.Thread(target=loop.run, args=(stopping,), name="dispatcher"),
         threading.Thread(target=scheduler.run, args=(stopping,), name="mover"),
     ]
+    be_punctual()
     server.start()
     for thread in threads:
         thread.start()

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from simulation_core.errors import LedgerUnavailableError
+from simulation_core.ledger import engine as ledger_engine
 from simulation_core.ledger import migrate, runs
 from simulation_core.ledger.engine import create_ledger_engine, transaction
 from simulation_core.ledger.leader import SessionLock
@@ -46,9 +47,18 @@ def test_a_connection_lost_in_a_transaction_is_unavailable_and_the_next_works(en
     assert runs.get(engine, uuid.uuid4()) is None
 
 
-def test_idle_connections_that_died_are_replaced_unnoticed(engine, migrated_url):
+def test_idle_connections_that_died_are_replaced_unnoticed(engine, migrated_url, monkeypatch):
+    monkeypatch.setattr(ledger_engine, "IDLE_SECONDS", 0)  # rather than waiting for it
     assert runs.get(engine, uuid.uuid4()) is None
     end_other_connections(migrated_url)
+    assert runs.get(engine, uuid.uuid4()) is None
+
+
+def test_a_connection_that_died_just_now_is_an_outage_and_the_next_one_is_whole(engine, migrated_url):
+    assert runs.get(engine, uuid.uuid4()) is None
+    end_other_connections(migrated_url)
+    with pytest.raises(LedgerUnavailableError):
+        runs.get(engine, uuid.uuid4())
     assert runs.get(engine, uuid.uuid4()) is None
 
 
