@@ -1,6 +1,7 @@
 """The process that delivers one batch and nothing else (see isolation.py). Told on standard input which one, as a line of JSON.
 
-Exit code 0: the claim's end is written, or the claim is no longer ours. Its records aren't in the worker's metrics.
+Exit code 0: the claim's end is written, or the claim is no longer ours; LEDGER_AWAY: it isn't, through no fault of the batch. Its records
+aren't in the worker's metrics.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 
 from simulation_core import logging as simulation_logging
+from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import claims
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Fence
@@ -26,6 +28,7 @@ from simulation_worker.books import Books, Entry
 from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
+from simulation_worker.isolation import LEDGER_AWAY
 from simulation_worker.lease import Lease
 from simulation_worker.load import Claim, End, Release
 from simulation_worker.metrics import Metrics
@@ -42,7 +45,11 @@ def main() -> None:
     with exit_on_bad_settings(PROCESS):
         settings = load(WorkerSettings)
         simulation_logging.configure(settings.log_level)
-        _deliver(settings, json.loads(sys.stdin.readline()))
+        try:
+            _deliver(settings, json.loads(sys.stdin.readline()))
+        except LedgerUnavailableError as error:
+            log.warning("the batch is given back: %s", error)
+            sys.exit(LEDGER_AWAY)
 
 
 def _deliver(settings: WorkerSettings, given: dict[str, Any]) -> None:
@@ -70,6 +77,8 @@ def _deliver(settings: WorkerSettings, given: dict[str, Any]) -> None:
     books.write([Entry(claim=Claim(claimed=claimed, job=Job("", "")), end=end, lease=lease)])
     desks.close()
     engine.dispose()
+    if books.cut_off:
+        sys.exit(LEDGER_AWAY)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import claims, finishes
+from simulation_core.ledger.trips import FAILURES
 from simulation_core.ledger.values import Claimed, Fence, Finish
 from simulation_worker.deliver import pending
 from simulation_worker.lease import Lease
@@ -73,35 +74,50 @@ class Books:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        while entries := self._next():
+        while (entries := self._next()) is not None:
             for group in _groups(entries):
                 try:
                     self.write(group)
                 except Exception:  # a fault here must not end the worker's only writer
                     log.exception("%d claims could not be ended; their leases run out", len(group))
+            self._try_to_give_back_cut_off()
 
-    def _next(self) -> list[Entry]:
-        """All that is there, at least one; empty when it is over."""
+    def _next(self) -> list[Entry] | None:
+        """All that is there; None when it is over. Nothing, now and then, while claims wait to be given back."""
         entries: list[Entry] = []
         while not entries or not self._handed_in.empty():
-            handed_in = self._handed_in.get()
+            try:
+                handed_in = self._handed_in.get(timeout=1.0 if self._cut_off else None)
+            except queue.Empty:
+                return []
             if not entries and handed_in is not None:
                 self._pause(GATHER_SECONDS)
             if handed_in is None:
                 if entries:
                     self._handed_in.put(None)  # for the next turn
-                return entries
+                return entries or None
             entries += handed_in
         return entries
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Patient while their leases last: after them the batches are delivered again, and HubSpot's upserts find what is there."""
+        try:
+            self._patiently(self._finish, [entry for entry in entries if isinstance(entry.end, Finish)])
+            self._patiently(self._release, [entry for entry in entries if isinstance(entry.end, Release)])
+        finally:
+            self._on_ended([entry.claim for entry in entries])
+
+    @property
+    def cut_off(self) -> int:
+        """How many claims could not be ended, nor given back yet."""
+        return len(self._cut_off)
+
+    def _patiently(self, write: Callable[[Sequence[Entry]], None], entries: Sequence[Entry]) -> None:
         left = list(entries)
         while left:
             try:
-                self._give_back_cut_off()
-                self._write(left)
-                break
+                write(left)
+                return
             except LedgerUnavailableError as error:
                 lasting = [entry.lease.left_s() >= AGAIN_SECONDS for entry in left]
                 over = [entry for entry, lasts in zip(left, lasting, strict=True) if not lasts]
@@ -112,20 +128,24 @@ class Books:
                     left = [entry for entry, lasts in zip(left, lasting, strict=True) if lasts]
                 if left:
                     self._pause(AGAIN_SECONDS)
-        self._on_ended([entry.claim for entry in entries])
 
-    def _give_back_cut_off(self) -> None:
+    def _try_to_give_back_cut_off(self) -> None:
         """Else their leases' end would count as a worker's death, and an outage is none."""
-        if self._cut_off:
+        if not self._cut_off:
+            return
+        try:
             claims.release(self._engine, self._cut_off)
             self._cut_off.clear()
+        except (LedgerUnavailableError, *FAILURES) as error:
+            log.debug("%d claims wait to be given back: %s", len(self._cut_off), error)
 
-    def _write(self, entries: Sequence[Entry]) -> None:
+    def _finish(self, entries: Sequence[Entry]) -> None:
         finished = [(entry.claim.claimed, entry.end) for entry in entries if isinstance(entry.end, Finish)]
-        if finished:
-            ended = finishes.finish(self._engine, [finish for _, finish in finished])
-            self._count([pair for pair, done in zip(finished, ended, strict=True) if done])
-            self._say_lost([finish.fence for (_, finish), done in zip(finished, ended, strict=True) if not done])
+        ended = finishes.finish(self._engine, [finish for _, finish in finished])
+        self._count([pair for pair, done in zip(finished, ended, strict=True) if done])
+        self._say_lost([finish.fence for (_, finish), done in zip(finished, ended, strict=True) if not done])
+
+    def _release(self, entries: Sequence[Entry]) -> None:
         for (retry_after_ms, crashed), fences in _alike([entry.end for entry in entries if isinstance(entry.end, Release)]):
             claims.release(self._engine, fences, retry_after_ms=retry_after_ms, crashed=crashed)
             self._metrics.jobs.labels("crashed" if crashed else "given back").inc(len(fences))

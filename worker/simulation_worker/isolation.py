@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 
 from simulation_core.ledger.values import Claimed
 from simulation_worker.deliver import crashed
-from simulation_worker.load import End
+from simulation_worker.load import End, Release
 
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "simulation_worker.alone")
 LONGEST_SECONDS = 100.0  # its calls have deadlines: what takes longer is stuck. Below the time a worker gets to leave
 LOOK_SECONDS = 1.0
+LEDGER_AWAY = 75  # exit code of the other process: nothing is wrong with the batch (sysexits' "temporary failure")
+AGAIN_MS = 1_000
 
 
 def carry_out_alone(
@@ -54,5 +56,7 @@ def carry_out_alone(
             break
     if process.returncode == 0:
         return None
+    if process.returncode == LEDGER_AWAY:
+        return Release(fence=fence, retry_after_ms=AGAIN_MS)
     how = f"killed by signal {-process.returncode}" if process.returncode < 0 else f"with exit code {process.returncode}, see the log"
     return crashed(claimed, f"in a process of its own, {how}")

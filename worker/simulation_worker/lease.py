@@ -35,7 +35,7 @@ class Lease:
         self._clock = clock
         self._ends_s = asked_s + lease_ms / 1000
         self._lock = threading.Lock()  # one renewal at a time
-        self.beaten_s = clock()  # when its slot last began a call: liveness
+        self.beaten_s: float | None = None  # when its slot last began a call: liveness; None until a slot has it
 
     def left_s(self) -> float:
         return self._ends_s - self._clock()
@@ -49,6 +49,8 @@ class Lease:
         with self._lock:
             if self.left_s() <= seconds:
                 self._renew()
+                if self.left_s() <= seconds:
+                    raise FenceLostError("the renewal took so long that the claim doesn't last for the next call")
 
     def beat(self) -> None:
         """Its slot is not stuck."""

@@ -15,6 +15,7 @@ from rq.queue import Queue
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from simulation_core.queue.names import parse_job_id
 from simulation_core.queue.taking import Job
 from simulation_worker.jobs import DELIVER
 
@@ -43,23 +44,28 @@ def _forget_abandoned(queue: Queue) -> None:
     FailedJobRegistry(queue=queue).cleanup()
 
 
-def sort_out(redis: Redis, jobs: Sequence[Job]) -> list[Job]:
+def sort_out(redis: Redis, worker: str, jobs: Sequence[Job]) -> list[Job]:
     """Of jobs that didn't look like ours, those that are: RQ's tools compress what they queue again. The others fail, each by itself."""
-    return [job for job in jobs if _is_ours(redis, job)]
+    return [job for job in jobs if _is_ours(redis, worker, job)]
 
 
-def _is_ours(redis: Redis, job: Job) -> bool:
+def _is_ours(redis: Redis, worker: str, job: Job) -> bool:
     try:
         found = RqJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
         if found.func_name == DELIVER:
+            parse_job_id(job.id)
             return True
         fault = f"it names {found.func_name}, which simulation-worker doesn't know"
     except NoSuchJobError:
         return False
     except DeserializationError:
         fault = "its data are not JSON, which is all simulation-worker reads"
+    except ValueError as error:
+        fault = str(error)
     log.error("job %s in %s fails: %s", job.id, job.queue, fault)
     with redis.pipeline() as pipeline:
         record_job_failure(found, fault, pipeline)
+        pipeline.zrem(f"rq:wip:{job.queue}", f"{job.id}:{worker}")
+        pipeline.srem(f"rq:worker:{worker}:executions", f"{job.id}:{worker}")
         pipeline.execute()
     return False

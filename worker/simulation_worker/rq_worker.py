@@ -31,7 +31,7 @@ from rq.worker import WorkerStatus
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
 from simulation_core.queue.connection import outages_translated
 from simulation_core.queue.names import Kind, queue_name
-from simulation_core.queue.taking import Job
+from simulation_core.queue.taking import NOTHING, Job, Taken
 from simulation_worker import registries
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -113,6 +113,13 @@ class BatchWorker(SimpleWorker):
         """Until `stopping` is set. Outages of Redis, Postgres and HubSpot are waited for."""
         self._workshop.open()
         self._upkeep.start()
+        try:
+            self._work()
+        finally:
+            self._leave()
+        return True
+
+    def _work(self) -> None:
         wait_s = 0.1
         while not self._stopping.is_set():
             self._beaten_s = time.monotonic()
@@ -125,8 +132,9 @@ class BatchWorker(SimpleWorker):
                 self._registered = None
                 self._stopping.wait(wait_s)
                 wait_s = min(LONGEST_WAIT_SECONDS, wait_s * 2)
-        self._leave()
-        return True
+            except Exception:
+                log.exception("a turn failed; what was taken is offered again")
+                self._stopping.wait(LONGEST_WAIT_SECONDS)
 
     def _take_a_turn(self) -> None:
         self._refresh()
@@ -141,11 +149,14 @@ class BatchWorker(SimpleWorker):
         if not room:
             self._workshop.wait_for_room(POP_SECONDS)
             return
-        jobs = self._take(room, wait_s=POP_SECONDS if len(room) == len(desks) else SHORT_POP_SECONDS)
+        taken = self._take(room, wait_s=POP_SECONDS if len(room) == len(desks) else SHORT_POP_SECONDS)
         if self._stopping.is_set():
-            self._intake.put_back(jobs)
-        elif jobs:
-            self._begin(jobs, desks)
+            self._intake.put_back([*taken.jobs, *taken.others], left=self._workshop.under_way.count)
+            return
+        if taken.jobs:
+            self._begin(taken.jobs, desks)
+        if taken.others and (ours := registries.sort_out(self.connection, self.name, taken.others)):
+            self._begin(ours, desks)
 
     def _begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk]) -> None:
         try:
@@ -153,7 +164,7 @@ class BatchWorker(SimpleWorker):
         except LedgerUnavailableError as error:
             log.warning("%d jobs are given back: %s", len(jobs), error)
             self._ledger_away = True
-            self._intake.give_back(dict.fromkeys(jobs, LEDGER_AGAIN_MS))
+            self._intake.give_back(dict.fromkeys(jobs, LEDGER_AGAIN_MS), left=self._workshop.under_way.count)
 
     # -- taking work
 
@@ -174,16 +185,16 @@ class BatchWorker(SimpleWorker):
         self._turn = (self._turn + 1) % max(1, len(ready))
         return {queue_name(Kind.DELIVER, desk.portal.name): desk for desk in ready[self._turn :] + ready[: self._turn]}
 
-    def _take(self, room: dict[str, int], *, wait_s: float) -> Sequence[Job]:
+    def _take(self, room: dict[str, int], *, wait_s: float) -> Taken:
         popped = None if self._more else self._intake.wait(list(room), wait_s)
         if not self._more and popped is None:
-            return ()
+            return NOTHING
         if popped:
             room[popped.queue] -= 1
         taken = self._intake.take({} if self._stopping.is_set() else room, popped)
         found = Counter(job.queue for job in taken.jobs)
         self._more = any(found[queue] >= most for queue, most in room.items() if most)
-        return [*taken.jobs, *registries.sort_out(self.connection, taken.others)]
+        return taken
 
     # -- being known to RQ
 

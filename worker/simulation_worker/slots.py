@@ -24,12 +24,13 @@ class Slots:
         What is free is divided evenly. A share that isn't used is divided anew at the next turn, so a slot stays free for no longer.
         """
         with self._freed:
-            free = self.count - self._busy.total()
+            free = max(0, self.count - self._busy.total())
             most = self.count if len(portals) <= 1 else max(1, self.count * 3 // 4)
             even = max(1, free // max(1, len(portals)))
             shares: dict[str, int] = {}
             for queue, portal in portals.items():
-                if share := min(even, most - self._busy[portal], free):
+                share = min(even, most - self._busy[portal], free)
+                if share > 0:
                     shares[queue] = share
                     free -= share
             return shares

@@ -30,6 +30,7 @@ from simulation_worker.under_way import UnderWay
 log = logging.getLogger(__name__)
 
 JOB_SECONDS = 15  # how long a silent job counts as under way, and so isn't offered again: what a kill between taking and claim costs
+ISOLATED_AGAIN_MS = 5_000
 
 
 class Workshop:
@@ -47,6 +48,8 @@ class Workshop:
         self._stopping = stopping
         self._books = Books(engine, metrics=metrics, on_ended=self._ended)
         self._largest: dict[str, int] = {}  # by queue: records of the largest batch of the last claim
+        self._shares: Mapping[str, int] = {}  # by queue: loads that may be begun
+        self._isolating = threading.Lock()  # one process beside us: several would take the memory that none alone needs
 
     def open(self) -> None:
         self._books.start()
@@ -58,8 +61,8 @@ class Workshop:
 
     def room(self, desks: Mapping[str, Desk]) -> dict[str, int]:
         """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out."""
-        loads = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
-        return {queue: count * max(1, MOST_RECORDS // self._largest.get(queue, MOST_RECORDS)) for queue, count in loads.items()}
+        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
+        return {queue: count * max(1, MOST_RECORDS // self._largest.get(queue, MOST_RECORDS)) for queue, count in self._shares.items()}
 
     def wait_for_room(self, seconds: float) -> None:
         self._slots.wait_freed(seconds)
@@ -69,10 +72,13 @@ class Workshop:
         got = claim(self._engine, jobs, lease_ms=self._delivery.lease_ms)
         for queue, claims in got.claims.items():
             self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
-            for load in loads(claims):
-                self._begin_load(load, desks[queue], got)
+            for number, load in enumerate(loads(claims)):
+                if number < max(1, self._shares.get(queue, 0)):
+                    self._begin_load(load, desks[queue], got)
+                else:
+                    self._give_back(load, got)
         self._count(got)
-        self.intake.give_back(got.early)
+        self.intake.give_back(got.early, left=self.under_way.count)
         self.intake.acknowledge(got.refused, left=self.under_way.count)
 
     def keep_leases(self) -> None:
@@ -81,16 +87,30 @@ class Workshop:
 
     def beaten_s(self) -> float:
         """When the slot that is silent for longest began its last call, on the monotonic clock."""
-        return min((lease.beaten_s for lease in self.under_way.leases()), default=time.monotonic())
+        return min((lease.beaten_s for lease in self.under_way.leases() if lease.beaten_s is not None), default=time.monotonic())
 
     def _begin_load(self, load: Sequence[Claim], desk: Desk, got: Claiming) -> None:
+        lease = self._lease(load, got)
+        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms))
+
+    def _give_back(self, load: Sequence[Claim], got: Claiming) -> None:
+        """They turned out to be more than fit into the slots that are free: larger than those before, or to be delivered alone."""
+        lease = self._lease(load, got)
+        self._books.hand_in([Entry(claim=each, end=Release(fence=each.claimed.fence), lease=lease) for each in load])
+
+    def _lease(self, load: Sequence[Claim], got: Claiming) -> Lease:
         lease = Lease(self._engine, [each.claimed.fence for each in load], lease_ms=self._delivery.lease_ms, asked_s=got.asked_s)
         self.under_way.begin((each.job for each in load), lease)
-        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms))
+        return lease
 
     def _carry_out(self, load: Sequence[Claim], desk: Desk, lease: Lease, ahead_ms: float) -> None:
         """In a slot."""
-        ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
+        lease.beat()
+        try:
+            ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
+        except BaseException:
+            self._ended(load)  # nobody keeps its leases any more
+            raise
         self._books.hand_in([Entry(claim=each, end=end, lease=lease) for each, end in zip(load, ends, strict=True) if end])
         self._ended([each for each, end in zip(load, ends, strict=True) if end is None])
 
@@ -103,8 +123,16 @@ class Workshop:
         if first.crashes >= MOST_CRASHES:
             return [given_up(first, "the workers that had it died, and then the processes it had for itself; their logs may say why")]
         if suspicious(first):
-            return [carry_out_alone(first, desk.portal.name, beat=lease.beat)]
+            return [self._alone(first, desk, lease)]
         return self._delivery.carry_out(load, desk, lease, ahead_ms=ahead_ms)
+
+    def _alone(self, claimed: Claimed, desk: Desk, lease: Lease) -> End | None:
+        if not self._isolating.acquire(blocking=False):
+            return Release(fence=claimed.fence, retry_after_ms=ISOLATED_AGAIN_MS)
+        try:
+            return carry_out_alone(claimed, desk.portal.name, beat=lease.beat)
+        finally:
+            self._isolating.release()
 
     def _count(self, got: Claiming) -> None:
         late_ms = [

@@ -166,11 +166,11 @@ def claim(engine: Engine, requests: Sequence[ClaimRequest], *, lease_ms: int, mi
     """What each request got, in their order: Claimed, Early (offer again after so many ms), or Refused (drop the job)."""
     if not requests:
         return []
+    if len(requests) == 1:
+        return [_claim_alone(engine, requests[0], lease_ms, missed_after_ms)]
     try:
         return _claim_together(engine, requests, lease_ms, missed_after_ms)
     except FAILURES:
-        if len(requests) == 1:
-            raise
         _log.exception("a group of %d claims failed; claiming one by one", len(requests))
         return [_claim_alone(engine, request, lease_ms, missed_after_ms) for request in requests]
 

@@ -139,6 +139,8 @@ def unavailability_named() -> Iterator[None]:
 def means_away(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy_errors.TimeoutError):  # every pooled connection is busy
         return True
+    if isinstance(error, sqlalchemy_errors.InvalidRequestError):  # none in the pool answers: a pooler is up, not Postgres
+        return "connection is closed" in str(error)
     original = error.orig if isinstance(error, sqlalchemy_errors.DBAPIError) else error
     if not isinstance(original, psycopg.Error):
         return False

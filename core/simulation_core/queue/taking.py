@@ -38,6 +38,9 @@ class Taken:
         return bool(self.jobs or self.others)
 
 
+NOTHING = Taken(jobs=(), others=())
+
+
 class Intake:
     """The jobs of one worker. `lease_seconds`: for how long a job that its worker doesn't prolong counts as under way."""
 
@@ -96,15 +99,15 @@ class Intake:
         with outages_translated():
             return int(self._acknowledge(args=arguments))
 
-    def put_back(self, jobs: Sequence[Job]) -> int:
-        """Taken and not begun: they are the next ones again."""
-        arguments = [self._worker, *(part for job in jobs for part in job)]
+    def put_back(self, jobs: Sequence[Job], *, left: int) -> int:
+        """Taken and not begun: they are the next ones again. `left` as for `acknowledge`."""
+        arguments: list[str | int] = [self._worker, left, *(part for job in jobs for part in job)]
         with outages_translated():
             return int(self._put_back(args=arguments)) if jobs else 0
 
-    def give_back(self, waits_ms: Mapping[Job, int]) -> int:
+    def give_back(self, waits_ms: Mapping[Job, int], *, left: int) -> int:
         """Schedules each again, under its id, so many milliseconds from now. One that was offered again meanwhile stays as it is."""
-        arguments: list[str | float] = [WAKE, self._worker, self._data]
+        arguments: list[str | float] = [WAKE, self._worker, left, self._data]
         for job, wait_ms in waits_ms.items():
             arguments += (job.queue, job.id, max(0, wait_ms))
         with outages_translated():

@@ -11,7 +11,13 @@ from __future__ import annotations
 from simulation_core.queue.scripts import PRELUDE
 
 _HELD = """
-local function held(queue, id, worker) return redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. worker) == 1 end
+-- Also of what it doesn't hold any more the worker is rid.
+local rid_of = {}
+local function held(queue, id, worker)
+  local execution = id .. ':' .. worker
+  rid_of[#rid_of + 1] = execution
+  return redis.call('ZREM', 'rq:wip:' .. queue, execution) == 1
+end
 
 -- What the worker is at, for RQ's tools. One whose key is gone (Redis was wiped, or it was silent for too long) registers again; half a
 -- key would hide that.
@@ -24,8 +30,8 @@ local function begin(worker, executions)
   redis.call('EXPIRE', 'rq:worker:' .. worker .. ':executions', 600)
 end
 
-local function finish(worker, executions, left)
-  if #executions > 0 then redis.call('SREM', 'rq:worker:' .. worker .. ':executions', unpack(executions)) end
+local function finish(worker, left)
+  if #rid_of > 0 then redis.call('SREM', 'rq:worker:' .. worker .. ':executions', unpack(rid_of)) end
   if left == 0 and known(worker) then redis.call('HSET', 'rq:worker:' .. worker, 'state', 'idle') end
 end
 """
@@ -75,63 +81,62 @@ ACKNOWLEDGE = (
     PRELUDE
     + _HELD
     + """
-local worker, executions = ARGV[1], {}
+local worker, done = ARGV[1], 0
 for i = 3, #ARGV, 2 do
   for id in string.gmatch(ARGV[i + 1], '%S+') do
     if held(ARGV[i], id, worker) then
       redis.call('UNLINK', JOB .. id)
-      executions[#executions + 1] = id .. ':' .. worker
+      done = done + 1
     end
   end
 end
-finish(worker, executions, tonumber(ARGV[2]))
-if #executions > 0 and known(worker) then redis.call('HINCRBY', 'rq:worker:' .. worker, 'successful_job_count', #executions) end
-return #executions
+finish(worker, tonumber(ARGV[2]))
+if done > 0 and known(worker) then redis.call('HINCRBY', 'rq:worker:' .. worker, 'successful_job_count', done) end
+return done
 """
 )
 
-# ARGV: worker, then pairs: queue, id, in the order in which they were taken.
+# ARGV: worker, how many jobs it has left, then pairs: queue, id, in the order in which they were taken.
 # Guarantees: what was taken and not begun is first in its queue again, in its old order. Returns how many went back.
 PUT_BACK = (
     PRELUDE
     + _HELD
     + """
-local worker, executions = ARGV[1], {}
-for i = #ARGV - 1, 2, -2 do
+local worker, back = ARGV[1], 0
+for i = #ARGV - 1, 3, -2 do
   local queue, id = ARGV[i], ARGV[i + 1]
   if held(queue, id, worker) then
     redis.call('HSET', JOB .. id, 'status', 'queued')
     redis.call('HDEL', JOB .. id, 'started_at', 'worker_name')
     redis.call('LPUSH', QUEUE .. queue, id)
-    executions[#executions + 1] = id .. ':' .. worker
+    back = back + 1
   end
 end
-finish(worker, executions)
-return #executions
+finish(worker, tonumber(ARGV[2]))
+return back
 """
 )
 
-# KEYS: zset. ARGV: wake channel, worker, data without arguments, then triples: queue, id, milliseconds from now.
+# KEYS: zset. ARGV: wake channel, worker, how many jobs it has left, data without arguments, then triples: queue, id, milliseconds from now.
 # Guarantees: a job's started state ends in the same moment as it is scheduled again, under the same id; one that was offered again
 # meanwhile stays as it is. Returns how many were scheduled.
 GIVE_BACK = (
     PRELUDE
     + _HELD
     + """
-local zset, channel, worker, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local zset, channel, worker, data, back = KEYS[1], ARGV[1], ARGV[2], ARGV[4], 0
 local before = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
-local executions = {}
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local queue, id = ARGV[i], ARGV[i + 1]
   if held(queue, id, worker) then
     redis.call('DEL', JOB .. id)
     scheduled(JOB .. id, queue, data)
     redis.call('ZADD', zset, string.format('%.3f', now + tonumber(ARGV[i + 2]) / 1000), id)
-    executions[#executions + 1] = id .. ':' .. worker
+    back = back + 1
   end
 end
-finish(worker, executions)
+finish(worker, tonumber(ARGV[3]))
 wake(zset, channel, before)
-return #executions
+return back
 """
 )

@@ -209,7 +209,7 @@ def test_what_was_not_begun_is_first_again_in_its_old_order(redis, intake, waiti
     due(5)
     order = waiting.queued
     jobs = intake.take({EAST: 3}).jobs
-    assert intake.put_back(jobs) == 3
+    assert intake.put_back(jobs, left=0) == 3
     assert waiting.queued == order
     assert status_of(redis, jobs[0]) == JobStatus.QUEUED
     assert StartedJobRegistry(queue=waiting.queue).get_job_count(cleanup=False) == 0
@@ -217,14 +217,14 @@ def test_what_was_not_begun_is_first_again_in_its_old_order(redis, intake, waiti
 
 def test_what_was_taken_over_is_not_put_back_a_second_time(redis, scheduler, offers, waiting, due):
     slow, jobs = taken_over(redis, scheduler, offers, due)
-    assert slow.put_back(jobs) == 0
+    assert slow.put_back(jobs, left=0) == 0
     waiting.each_once(1)
 
 
 def test_without_looking_who_holds_it_it_waits_twice(redis, scheduler, offers, waiting, due, monkeypatch):
     slow, jobs = taken_over(redis, scheduler, offers, due)
     broken(monkeypatch, slow, "PUT_BACK", {"if held(queue, id, worker) then": "if true then"})
-    slow.put_back(jobs)
+    slow.put_back(jobs, left=0)
     with pytest.raises(AssertionError, match="twice"):
         waiting.each_once(1)
 
@@ -232,7 +232,7 @@ def test_without_looking_who_holds_it_it_waits_twice(redis, scheduler, offers, w
 def test_what_came_too_early_waits_for_the_remaining_time(redis, intake, waiting, due):
     due(2)
     first, second = intake.take({EAST: 2}).jobs
-    assert intake.give_back({first: 1500, second: 60_000}) == 2
+    assert intake.give_back({first: 1500, second: 60_000}, left=0) == 2
     left_s = [redis.zscore(SCHEDULED, job.id) - now_ms() / 1000 for job in (first, second)]
     assert 1.0 < left_s[0] <= 1.55
     assert 59 < left_s[1] <= 60.05
@@ -244,7 +244,7 @@ def test_given_back_it_says_the_same_when_it_comes_again(redis, scheduler, intak
     due(1)
     (job,) = intake.take({EAST: 1}).jobs
     before = RqJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
-    intake.give_back({job: 1500})
+    intake.give_back({job: 1500}, left=0)
     waiting.all_fall_due()
     scheduler.move_due()
     again = RqJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
@@ -256,13 +256,13 @@ def test_what_was_given_back_wakes_the_scheduler(intake, scheduler, waiting, due
     due(1)
     (job,) = intake.take({EAST: 1}).jobs
     with running(scheduler):
-        intake.give_back({job: 50})
+        intake.give_back({job: 50}, left=0)
         until(lambda: waiting.queued == [job.id])
 
 
 def test_what_was_offered_again_is_not_given_back(redis, scheduler, offers, waiting, due):
     slow, jobs = taken_over(redis, scheduler, offers, due)
-    assert slow.give_back({jobs[0]: 1500}) == 0
+    assert slow.give_back({jobs[0]: 1500}, left=0) == 0
     waiting.each_once(1)
     assert waiting.scheduled == 0
 
@@ -270,7 +270,7 @@ def test_what_was_offered_again_is_not_given_back(redis, scheduler, offers, wait
 def test_without_looking_who_holds_it_it_waits_in_two_places(redis, scheduler, offers, waiting, due, monkeypatch):
     slow, jobs = taken_over(redis, scheduler, offers, due)
     broken(monkeypatch, slow, "GIVE_BACK", {"if held(queue, id, worker) then": "if true then"})
-    slow.give_back({jobs[0]: 1500})
+    slow.give_back({jobs[0]: 1500}, left=0)
     with pytest.raises(AssertionError, match="twice"):
         waiting.each_once(1)
 
@@ -283,7 +283,7 @@ def test_without_redis_it_says_so(own_server, intake):
         lambda: lost.wait([EAST], 0.1),
         lambda: lost.take({EAST: 1}),
         lambda: lost.acknowledge([Job(EAST, "x")], left=0),
-        lambda: lost.give_back({Job(EAST, "x"): 1}),
+        lambda: lost.give_back({Job(EAST, "x"): 1}, left=0),
         lambda: lost.prolong([Job(EAST, "x")]),
     ):
         with pytest.raises(QueueUnavailableError):

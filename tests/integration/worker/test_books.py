@@ -109,6 +109,8 @@ def test_what_an_outage_cut_off_is_given_back_later_and_is_no_crash(
     assert ledger.batch(run_of(over))["state"] == CLAIMED
     assert closed.ended == [over[0].claim]
     closed.books.write(next_one)  # Postgres answers again
+    closed.books._try_to_give_back_cut_off()
+    assert closed.books.cut_off == 0
     batch = ledger.batch(run_of(over))
     assert (batch["state"], batch["crashes"]) == (PENDING, 0)
 
@@ -158,7 +160,8 @@ def test_a_fault_while_writing_does_not_end_the_writer(
 
     monkeypatch.setattr(finishes, "finish", failing)
     tried = threading.Event()
-    books = Books(engine, metrics=metrics, on_ended=lambda _: None)
+    ended: list[Claim] = []
+    books = Books(engine, metrics=metrics, on_ended=ended.extend)
     books.start()
     lost, kept = entries(1), entries(1)
     books.hand_in(lost)
@@ -167,4 +170,18 @@ def test_a_fault_while_writing_does_not_end_the_writer(
     books.hand_in(kept)
     books.close()
     assert ledger.run(run_of(kept)).status is Status.COMPLETED
-    assert ledger.batch(run_of(lost))["state"] == CLAIMED  # its lease runs out
+    assert ledger.batch(run_of(lost))["state"] == CLAIMED
+    assert ended == [lost[0].claim, kept[0].claim]  # nobody keeps its lease: it runs out
+
+
+def test_what_was_cut_off_is_given_back_without_waiting_for_other_work(
+    engine: Engine, metrics: Metrics, ledger: Any, entries: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away_for(monkeypatch, 1)
+    books = Books(engine, metrics=metrics, on_ended=lambda _: None)
+    books.start()
+    over = entries(1, asked_s=-LEASE_MS / 1000)
+    books.hand_in(over)
+    until(lambda: ledger.batch(run_of(over))["state"] == PENDING)
+    assert ledger.batch(run_of(over))["crashes"] == 0
+    books.close()

@@ -14,7 +14,7 @@ from simulation_core.ledger import claims
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Claimed, Finish, Status
 from simulation_core.reasons import Reason
-from simulation_worker.isolation import carry_out_alone
+from simulation_worker.isolation import LEDGER_AWAY, carry_out_alone
 from simulation_worker.load import ALONE_AFTER, MOST_CRASHES, Release
 
 PENDING = 0
@@ -86,6 +86,22 @@ def test_one_that_is_stuck_is_killed_and_beats_meanwhile(dying: Any, claimed: An
     assert end.crashed
     assert len(beats) >= 2
     assert "stuck" in caplog.text
+
+
+def test_an_outage_that_it_meets_counts_as_no_death(dying: Any, claimed: Any) -> None:
+    command = (sys.executable, "-c", f"import sys; sys.exit({LEDGER_AWAY})")
+    end = carry_out_alone(claimed(dying()), "default", command=command)
+    assert isinstance(end, Release)
+    assert not end.crashed
+
+
+@pytest.mark.usefixtures("environment")
+def test_without_postgres_it_says_so_by_its_exit_code(dying: Any, claimed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = claimed(dying())
+    monkeypatch.setenv("SIMULATION_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    end = carry_out_alone(mine, "default")
+    assert isinstance(end, Release)
+    assert not end.crashed
 
 
 def test_the_third_death_alone_sets_it_aside(dying: Any, claimed: Any) -> None:

@@ -30,6 +30,7 @@ from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
+from simulation_worker.jobs import DELIVER
 from simulation_worker.main import _ledger_answers
 from simulation_worker.metrics import Metrics
 from simulation_worker.rq_worker import BatchWorker
@@ -178,7 +179,11 @@ def test_an_early_job_goes_back_to_the_scheduler(run_worker: Any, ledger: Any, j
 def test_an_unknown_job_fails_alone(run_worker: Any, ledger: Any, jobs: Any, until: Any) -> None:
     run_worker()
     jobs.queue().enqueue("os.system", "true")
-    until(lambda: FailedJobRegistry(queue=jobs.queue()).count == 1)
+    jobs.queue().enqueue(DELIVER, "no-uuid")  # ours by name, but of no batch
+    failed = FailedJobRegistry(queue=jobs.queue())
+    until(lambda: failed.count == 2)
+    assert all(Job.exists(each, connection=jobs.redis) for each in failed.get_job_ids())
+    assert StartedJobRegistry(queue=jobs.queue()).get_job_count(cleanup=False) == 0
     run = ledger.publish(records=1)
     jobs.push(run)
     until(lambda: ledger.run(run).status is Status.COMPLETED)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from simulation_core.ledger import claims
+from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Claimed, Status
 from simulation_core.queue.names import Kind, queue_name
 from simulation_core.queue.taking import Intake
@@ -38,6 +39,8 @@ class Shop:
         self.workshop.open()
 
     def take(self, most: int = 1_000) -> None:
+        if not self.workshop._shares:
+            self.workshop.room(self.desks)
         taken = self.intake.take({QUEUE: most})
         self.workshop.begin([*taken.jobs, *taken.others], self.desks)  # the tests' jobs are compressed, as RQ itself makes them
 
@@ -98,12 +101,52 @@ def test_a_shared_call_that_is_refused_costs_no_simulation_its_records(shop: Any
     assert len(outside.keys("contacts")) == len(set(outside.keys("contacts"))) == 10
 
 
+def test_what_is_more_than_fits_is_given_back_at_once(shop: Any, ledger: Any, jobs: Any, outside: Any, until: Any) -> None:
+    """After single records it took many jobs, and they turned out to be full batches."""
+    runs = [ledger.publish(records=100) for _ in range(5)]
+    for run in runs:
+        jobs.push(run)
+    outside.fault("companies/batch/upsert", "latency", times=None, milliseconds=1_500)
+    made = shop(slots=2)
+    made.workshop.room(made.desks)
+    made.take()
+    until(lambda: sum(ledger.batch(run)["state"] == CLAIMED for run in runs) == 2)
+    given_back = [ledger.batch(run) for run in runs if ledger.batch(run)["state"] == PENDING]
+    assert [(batch["attempt"], batch["crashes"], batch["not_before"]) for batch in given_back] == [(1, 0, None)] * 3
+
+
+def test_of_several_suspects_one_at_a_time_has_a_process(
+    shop: Any, ledger: Any, jobs: Any, until: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def alone(*_: Any, **__: Any) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr("simulation_worker.workshop.carry_out_alone", alone)
+    suspects = [ledger.publish(records=1) for _ in range(3)]
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE batches SET crashes = 2"))
+    for run in suspects:
+        jobs.push(run)
+    made = shop(slots=4)
+    made.workshop.room(made.desks)
+    made.take()
+    assert begun.wait(10)
+    until(lambda: sum(ledger.batch(run)["state"] == PENDING for run in suspects) == 2)
+    waiting = [ledger.batch(run) for run in suspects if ledger.batch(run)["state"] == PENDING]
+    assert all(batch["crashes"] == 2 and 0 < batch["wait_ms"] <= 5_000 for batch in waiting)
+    go_on.set()
+
+
 def test_what_no_slot_has_begun_is_given_back_when_it_is_told_to_leave(shop: Any, ledger: Any, jobs: Any, outside: Any, until: Any) -> None:
     begun, waiting = ledger.publish(records=100), ledger.publish(records=100)
     outside.fault("companies/batch/upsert", "latency", milliseconds=1_000)
     jobs.push(begun)
     jobs.push(waiting)
     made = shop(slots=1)
+    made.workshop._shares = {QUEUE: 2}  # a load waits for the only slot
     made.take()
     until(lambda: ledger.batch(begun)["state"] == CLAIMED and ledger.batch(waiting)["state"] == CLAIMED)
     made.stopping.set()

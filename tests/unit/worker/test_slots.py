@@ -52,6 +52,17 @@ def test_who_is_asked_first_gets_the_last_one(work: Work) -> None:
     assert work.slots.shares({"w": "west", "e": "east"}) == {"w": 1}
 
 
+def test_more_under_way_than_there_are_slots_leaves_no_room(work: Work) -> None:
+    work.begin("east", 12)
+    assert work.slots.shares({"e": "east"}) == {}
+    assert work.slots.shares({"e": "east", "w": "west"}) == {}
+
+
+def test_a_portal_that_had_all_makes_no_room_for_others_by_having_too_many(work: Work) -> None:
+    work.begin("east", 7)
+    assert work.slots.shares({"e": "east", "w": "west"}) == {"w": 1}
+
+
 def test_waiting_ends_when_one_is_free(work: Work) -> None:
     work.begin("east", 8)
     work.let_go.set()
