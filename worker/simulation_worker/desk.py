@@ -143,6 +143,9 @@ class Desk:
             self._served()
 
     def _served(self) -> None:
+        """Not while it is held: a slot that was under way when another was refused is no proof that it is over."""
+        if self.held_for_s:
+            return
         self._outages, self._writes_fail = 0, False
         self._metrics.held.labels(self.portal.name).set(0)
         if self._told:
