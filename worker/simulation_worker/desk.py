@@ -55,6 +55,7 @@ class Desk:
         self._closed = False
         self._holding = threading.Lock()
         self._held_until_s = 0.0
+        self._holds = 0
         self._outages = 0
         self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
 
@@ -87,7 +88,7 @@ class Desk:
 
     def deliver(self, parts: Sequence[Part], lease: Lease) -> list[dict[int, RecordFate]]:
         """The fate of each part's records. A portal that asks for a pause gets it, and the records are postponed until then."""
-        client = self._client()
+        client, holds = self._client(), self._holds
         client.before_call = lease.hold_for
         try:
             fates = deliver_records(client, parts, clock=self._clock)
@@ -98,7 +99,7 @@ class Desk:
             return [{record.number: fate for record in part.records} for part in parts]
         finally:
             client.before_call = lambda _: None
-        self._learn_from([fate for of_part in fates for fate in of_part.values()])
+        self._learn_from([fate for of_part in fates for fate in of_part.values()], holds)
         return fates
 
     def hold(self, reason: Reason, message: str, asked_ms: int) -> int:
@@ -107,6 +108,7 @@ class Desk:
             self._outages += reason is Reason.PORTAL_UNAVAILABLE and not self.held_for_s
             wait_ms = max(hold_ms(reason, asked_ms, self._outages), round(self.held_for_s * 1000))
             self._held_until_s = self._clock() + wait_ms / 1000
+            self._holds += 1
         self._metrics.held.labels(self.portal.name).set(1)
         log.warning("portal %s is left alone for %.1f s: %s: %s", self.portal.name, wait_ms / 1000, reason, message)
         self._told = True
@@ -132,20 +134,18 @@ class Desk:
         self._clients.append(client)
         return client
 
-    def _learn_from(self, fates: Sequence[RecordFate]) -> None:
+    def _learn_from(self, fates: Sequence[RecordFate], holds: int) -> None:
+        """`holds`: how often the portal had been held when the delivery began. One that was under way since before is no proof."""
         postponed = [fate for fate in fates if isinstance(fate, Postponed)]
         pause = next((fate for fate in postponed if fate.reason in PAUSES and not fate.counts_as_try), None)
         if pause:
             if pause.reason is Reason.PORTAL_UNAVAILABLE:
                 self._ready, self._writes_fail = False, True  # checked again before it gets another job, which it might keep for long
             self.hold(pause.reason, pause.message, pause.wait_ms)
-        elif any(isinstance(fate, Delivered) for fate in fates):
+        elif holds == self._holds and any(isinstance(fate, Delivered) for fate in fates):
             self._served()
 
     def _served(self) -> None:
-        """Not while it is held: a slot that was under way when another was refused is no proof that it is over."""
-        if self.held_for_s:
-            return
         self._outages, self._writes_fail = 0, False
         self._metrics.held.labels(self.portal.name).set(0)
         if self._told:
