@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from socket import socket
 from typing import Any
 
 import httpx
 
 from simulation_bench import portals
 from simulation_bench.processes import running
+from simulation_sandbox.ports import free_port
 
 A_PAGE = 10_000
 NO_LIMIT = 1_000_000_000
@@ -55,7 +55,7 @@ class Emulator:
 @contextmanager
 def emulator() -> Iterator[Emulator]:
     """It answers, and lets everything through."""
-    port = _free_port()
+    port = free_port()
     command = (sys.executable, "-m", "simulation_sandbox.main", "hubspot", "--port", str(port))
     with running(command, stdout=subprocess.DEVNULL):
         made = Emulator(f"http://127.0.0.1:{port}")
@@ -74,9 +74,3 @@ def emulator() -> Iterator[Emulator]:
 def _arrival(seen: Any) -> Arrival:
     created = datetime.fromisoformat(seen["createdAt"])
     return Arrival(key=seen["properties"]["simulation_key"], created_ms=round(created.timestamp() * 1000), writes=seen["writes"])
-
-
-def _free_port() -> int:
-    with socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -25,6 +25,7 @@ from simulation_core.portals import PortalsFile
 from simulation_core.queue.taking import Job
 from simulation_core.settings import exit_on_bad_settings, load
 from simulation_worker.books import Books, Entry
+from simulation_worker.claiming import ahead_of_ours_ms
 from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -67,7 +68,7 @@ def _deliver(settings: WorkerSettings, given: dict[str, Any]) -> None:
     if claimed is None:
         log.warning("batch %d of %s: the claim was lost before it was handed over", fence.batch, fence.simulation_id)
         return
-    ahead_ms = claimed.claimed_ms - (asked_s + time.monotonic()) * 500
+    ahead_ms = ahead_of_ours_ms(claimed.claimed_ms, asked_s, time.monotonic())
     lease = Lease(engine, [fence], lease_ms=claimed.lease_ms, asked_s=asked_s)
     desk = desks.get(given["portal"])
     end: End = Release(fence=fence)

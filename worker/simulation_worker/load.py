@@ -36,7 +36,7 @@ def loads(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
     load: list[Claim] = []
     records, alone = 0, False
     for claim in claims:
-        count, suspect = len(claim.claimed.due_ms), claim.claimed.crashes >= ALONE_AFTER
+        count, suspect = len(claim.claimed.due_ms), suspicious(claim.claimed)
         if load and (records + count > MOST_RECORDS or suspect or alone):
             yield load
             load, records = [], 0

@@ -47,7 +47,6 @@ REFRESH_SECONDS = 1.0  # portals, tokens, and whether RQ still knows us
 HEARTBEAT_SECONDS = 15.0
 MAINTENANCE_SECONDS = 20.0
 WORKER_SECONDS = 60  # how long a silent worker still counts as one (RQ adds 60)
-JOB_SECONDS = 15  # how long a silent job counts as under way, and so isn't offered again: what a kill between taking and claim costs
 JOB_HEARTBEAT_SECONDS = 5.0
 LEDGER_AGAIN_MS = 1_000
 LONGEST_WAIT_SECONDS = 5.0

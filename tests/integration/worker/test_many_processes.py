@@ -19,7 +19,6 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Status
 
 RECORDS = 400
-WINDOW_SECONDS = 120
 
 
 class Scheduler:
