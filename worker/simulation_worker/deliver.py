@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
@@ -18,6 +19,7 @@ from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
 from simulation_worker.crm.properties import Marks
+from simulation_worker.crm.wants import Wants, wants_of
 from simulation_worker.desk import Desk
 from simulation_worker.lease import Lease
 from simulation_worker.load import MOST_CRASHES, End, Release
@@ -26,7 +28,17 @@ from simulation_worker.retry import after_crash_ms, retry_after_ms
 log = logging.getLogger(__name__)
 
 _PENDING = Outcome.PENDING  # to look a member up in its class costs more than all else here
+RUNS_KNOWN = 1_000
 LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's deadline, so that a call fits after a renewal
+
+
+@dataclass(frozen=True)
+class About:
+    """What a run's spec says of its records."""
+
+    records: Records
+    locale: str
+    wants: Wants
 
 
 class Delivery:
@@ -35,7 +47,7 @@ class Delivery:
     def __init__(self, *, lease_ms: int = LEASE_MS, dice: Callable[[], float] = random.random) -> None:
         self.lease_ms = lease_ms
         self._dice = dice
-        self._warned_of: set[UUID] = set()  # runs whose locale is unknown: few, each told once
+        self._known: dict[UUID, About] = {}
 
     def carry_out(self, load: Sequence[Claimed], desk: Desk, lease: Lease, *, ahead_ms: float) -> list[End]:
         """The end of each claim, in their order. `ahead_ms`: Postgres's clock less ours, the monotonic one.
@@ -57,25 +69,32 @@ class Delivery:
         return [self._end(claimed, of_batch, ahead_ms) for claimed, of_batch in zip(load, fates, strict=True)]
 
     def _fates(self, load: Sequence[Claimed], desk: Desk, lease: Lease) -> list[dict[int, RecordFate]]:
-        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c)) for c in load]
+        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c), self._about(c.run).wants) for c in load]
         return desk.deliver(parts, lease)
 
     def _content(self, claimed: Claimed) -> list[Record]:
         """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
-        run = claimed.run
-        locale = Content.model_validate(run.spec.get("content", {})).locale
-        self._warn_once_of(run, locale)
-        maker = faker_records(
-            seed=run.seed,
-            scenario=Scenario(run.scenario),
-            records=Records.model_validate(run.spec.get("records", {})),
-            locale=locale,
-        )
+        run, about = claimed.run, self._about(claimed.run)
+        maker = faker_records(seed=run.seed, scenario=Scenario(run.scenario), records=about.records, locale=about.locale)
         return [maker.record(Identity(run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
 
-    def _warn_once_of(self, run: Run, locale: str) -> None:
-        if not knows(locale) and run.id not in self._warned_of:
-            self._warned_of.add(run.id)
+    def _about(self, run: Run) -> About:
+        """What its spec says of content, read once: specs are frozen, and reading one costs as much as ten records."""
+        about = self._known.get(run.id)
+        if about is None:
+            records, locale = (
+                Records.model_validate(run.spec.get("records", {})),
+                Content.model_validate(run.spec.get("content", {})).locale,
+            )
+            about = About(records, locale, wants_of(records, b2b=run.scenario == Scenario.B2B, total=run.total_records))
+            self._warn_of(run, locale)
+            if len(self._known) >= RUNS_KNOWN:
+                self._known.clear()
+            self._known[run.id] = about
+        return about
+
+    def _warn_of(self, run: Run, locale: str) -> None:
+        if not knows(locale):
             log.warning(
                 "Simulation %s/%s: spec.content.locale: %s is not a locale Faker knows, so its records are made with %s",
                 run.namespace,

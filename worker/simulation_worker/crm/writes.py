@@ -31,12 +31,27 @@ class Object:
 
 
 @dataclass(frozen=True)
+class Join:
+    """A way in which two objects belong together, as HubSpot's own types of association."""
+
+    from_type: str
+    to_type: str
+    type_ids: tuple[int, ...]
+
+
+CONTACT_TO_COMPANY = Join("contacts", "companies", (279, 1))  # 1: it is the contact's primary company
+DEAL_TO_COMPANY = Join("deals", "companies", (341, 5))  # 5: it is the deal's primary company
+DEAL_TO_CONTACT = Join("deals", "contacts", (3,))
+JOINS = (CONTACT_TO_COMPANY, DEAL_TO_COMPANY, DEAL_TO_CONTACT)
+
+
+@dataclass(frozen=True)
 class Link:
-    """A contact to be joined to its company. The key is the contact's."""
+    """Two objects to be joined. The key is that of the first."""
 
     key: str
-    contact_id: str
-    company_id: str
+    from_id: str
+    to_id: str
 
 
 class BatchWriter:
@@ -58,12 +73,13 @@ class BatchWriter:
 
         return self._in_chunks(objects, MAX_INPUTS, send, _read_upsert)
 
-    def associate(self, links: Sequence[Link]) -> dict[str, Fate]:
-        """Joins contacts to companies, as their primary company. Repeating it changes nothing."""
+    def associate(self, join: Join, links: Sequence[Link]) -> dict[str, Fate]:
+        """Repeating it changes nothing."""
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id} for type_id in join.type_ids]
 
         def send(some: Sequence[Link]) -> Answer:
-            inputs = [{"from": {"id": link.contact_id}, "to": {"id": link.company_id}, "types": CONTACT_TO_COMPANY} for link in some]
-            return self._client.post(paths.associate("contacts", "companies"), {"inputs": inputs})
+            inputs = [{"from": {"id": link.from_id}, "to": {"id": link.to_id}, "types": types} for link in some]
+            return self._client.post(paths.associate(join.from_type, join.to_type), {"inputs": inputs})
 
         return self._in_chunks(links, MAX_ASSOCIATIONS, send, _read_associations)
 
@@ -143,9 +159,6 @@ class BatchWriter:
 _Send = Callable[[Sequence[Item]], Answer]
 _Read = Callable[[Sequence[Item], Answer], dict[str, Fate]]
 
-# 279 says that they belong together, 1 that it is the contact's primary company.
-CONTACT_TO_COMPANY = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id} for type_id in (279, 1)]
-
 
 def _read_upsert(objects: Sequence[Object], answer: Answer) -> dict[str, Fate]:
     wanted = {each.key for each in objects}
@@ -173,8 +186,8 @@ def _read_associations(links: Sequence[Link], answer: Answer) -> dict[str, Fate]
         return {}
     return {
         link.key: _tried("an object to be joined was gone", answer.correlation_id)
-        if {link.contact_id, link.company_id} & gone
-        else Written(crm_id=link.contact_id)
+        if {link.from_id, link.to_id} & gone
+        else Written(crm_id=link.from_id)
         for link in links
     }
 
