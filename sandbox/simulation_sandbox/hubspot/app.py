@@ -26,6 +26,7 @@ def _inspection(world: World) -> list[Route]:
         ("GET", "/newest", inspection.newest),
         ("GET", "/faults", inspection.list_faults),
         ("POST", "/faults", inspection.add_fault),
+        ("POST", "/faults/mix", inspection.add_mix),
         ("DELETE", "/faults", inspection.clear_faults),
         ("POST", "/reset", inspection.reset),
         ("POST", "/restore/{objectType}", inspection.restore),

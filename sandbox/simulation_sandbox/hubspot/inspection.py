@@ -14,6 +14,7 @@ from simulation_core.clock import iso_ms
 from simulation_sandbox.hubspot import associations
 from simulation_sandbox.hubspot.accounts import ACCOUNT_TYPES, DEFAULT_ACCOUNT_ID, Account
 from simulation_sandbox.hubspot.answers import ApiError, Json, invalid
+from simulation_sandbox.hubspot.fault_mix import Mix
 from simulation_sandbox.hubspot.gate import World
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import OBJECT_TYPES, object_type
@@ -146,6 +147,10 @@ def _newest_first(seen: Json) -> int:
 
 def add_fault(asked: Question) -> Json:
     return asked.world.faults.add(asked.body).as_json()
+
+
+def add_mix(asked: Question) -> Json:
+    return asked.world.faults.add_mix(lambda number: Mix(number, asked.body)).as_json()
 
 
 def list_faults(asked: Question) -> Json:
