@@ -21,6 +21,7 @@ from simulation_sandbox.hubspot.faults import Fault, FaultKind, Faults
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import object_type
 from simulation_sandbox.hubspot.paths import PathVersion
+from simulation_sandbox.hubspot.plan import Plan
 from simulation_sandbox.hubspot.traffic import Traffic
 
 NOBODY_ANSWERED = 0
@@ -41,6 +42,7 @@ class World:
         self.accounts = Accounts(self.limits, self.behaviour)
         self.faults = Faults()
         self.traffic = Traffic()
+        self.plan: Plan | None = None
 
 
 @dataclass(slots=True)
