@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from simulation_cli.cluster import ClusterSimulation
 from simulation_cli.drawing import Outline, Timeline
 from simulation_cli.drawing.terminal import row, time_axis
 from simulation_cli.exits import CommandError
 from simulation_cli.planning import Limits, Preview, preview
+from simulation_cli.resource import ClusterSimulation
 from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.spec import FROZEN_FIELDS, Spec, parse_spec

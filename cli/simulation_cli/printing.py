@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
@@ -32,6 +34,10 @@ def survive_any_encoding() -> None:
 def columns() -> int:
     """The terminal's width; where there is none, what a page takes."""
     return shutil.get_terminal_size(fallback=(PIPED_COLUMNS, 0)).columns
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_times(shown: Preview) -> None:
