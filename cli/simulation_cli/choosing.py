@@ -39,6 +39,16 @@ def chosen(cluster: Cluster, choice: Choice) -> Iterator[ClusterSimulation | NoS
             yield error
 
 
+def all_of(cluster: Cluster, choice: Choice) -> list[ClusterSimulation]:
+    """Raises NoSuchSimulationError for the first name that isn't there."""
+    found = []
+    for each in chosen(cluster, choice):
+        if isinstance(each, NoSuchSimulationError):
+            raise each
+        found.append(each)
+    return found
+
+
 def bare(name: str) -> str:
     """Without the kind before it."""
     kind, slash, rest = name.partition("/")

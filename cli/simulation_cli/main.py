@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from simulation_cli import options, printing
-from simulation_cli.commands import verbs
+from simulation_cli.commands import looking, verbs
 from simulation_cli.exits import CalledWronglyError, described, exit_code_of
 from simulation_cli.manifests import read_simulation
 from simulation_cli.options import Output
@@ -109,6 +109,7 @@ def sample(
         printing.print_rich(shown.as_rich())
 
 
+looking.register(app, panel=LOOKING)
 verbs.register(app, panel=CHANGING)
 
 

@@ -48,6 +48,10 @@ Timeout = Annotated[
     str | None,
     typer.Option("--timeout", metavar="DURATION", help="How long to wait at most: 90s, 5m, 1h30m (if not for ever).", show_default=False),
 ]
+OperatorNamespace = Annotated[
+    str | None,
+    typer.Option("--operator-namespace", help="Where the operator is installed (if you may not look into all).", show_default=False),
+]
 As = Annotated[Output, typer.Option("--output", "-o", help="How to show it.")]
 
 

@@ -6,7 +6,8 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from simulation_core.clock import iso_ms
 
 PIPED_COLUMNS = 100
 LINES_A_WRITE = 100_000
+INTERRUPTED = 130  # 128 and SIGINT's number
 
 
 PICTURE_PARTS = 168  # a week in hours
@@ -29,6 +31,15 @@ def survive_any_encoding() -> None:
     """Where standard output can't carry the blocks and dashes, question marks are better than a traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is how what goes on for long is left: no word is lost about it, and the exit code is the shell's own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def columns() -> int:

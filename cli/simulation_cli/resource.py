@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from simulation_cli.drawing import Timeline
 from simulation_core.clock import to_ms
 
 GROUP, VERSION, PLURAL = "simulation-operator.dev", "v1alpha1", "simulations"
@@ -87,6 +88,19 @@ class ClusterSimulation:
     @property
     def total(self) -> int:
         return int(self.status.get("totalRecords") or self.spec.get("totalRecords") or 0)
+
+    @property
+    def ended_ms(self) -> int | None:
+        condition = self.condition("Finished")
+        return moment_ms(condition["lastTransitionTime"]) if self.ended and "lastTransitionTime" in condition else None
+
+    def timeline(self, which: str) -> Timeline | None:
+        """ "planned" or "delivered"; None: it has no plan yet, or never gets one."""
+        timeline, end_ms = self.status.get("timeline") or {}, self.moment_ms("endTime")
+        if not timeline.get(which) or end_ms is None:
+            return None
+        zone = (self.spec.get("distribution") or {}).get("timeZone", "UTC")
+        return Timeline(counts=tuple(timeline[which]), start_ms=moment_ms(timeline["startTime"]), end_ms=end_ms, zone=zone)
 
     def moment_ms(self, field_: str) -> int | None:
         """A time of the status, in milliseconds since the epoch."""

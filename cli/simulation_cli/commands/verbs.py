@@ -151,7 +151,7 @@ def _run(verb: Verb, call: _Call, where: tuple[str | None, str | None, Path | No
     choice = Choice(tuple(call.names or ()), call.selector, call.all)
     results: list[Result] = []
     came: list[Came] = []
-    with connected(Where(*where)) as cluster:
+    with connected(Where(*where)) as cluster, printing.interruptible():
         intended = acting.intents(cluster, verb, choice)
         if call.confirm:
             _confirm(acting.to_ask(intended))

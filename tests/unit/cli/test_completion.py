@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-CLUSTER = ["suspend", "resume", "cancel", "retry", "verify"]
+CLUSTER = ["list", "wait", "watch", "suspend", "resume", "cancel", "retry", "verify"]
 PROGRAM = Path(sys.executable).with_name("kubectl-simulation")
 
 
