@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from simulation_cli.cluster import ClusterSimulation
 from simulation_cli.drawing import Outline, Timeline
-from simulation_cli.drawing.terminal import row, time_axis
+from simulation_cli.drawing.terminal import row, table, time_axis
 from simulation_cli.exits import CommandError
 from simulation_cli.planning import Limits, Preview, preview
-from simulation_core.clock import iso_ms, to_ms
+from simulation_cli.resource import ClusterSimulation
+from simulation_core.clock import iso_ms
 from simulation_core.errors import SpecError
 from simulation_core.spec import FROZEN_FIELDS, Spec, parse_spec
 
@@ -41,8 +40,8 @@ class Difference:
 
 def compare(spec: Spec, limits: Limits, simulation: ClusterSimulation, *, now_ms: int) -> Comparison:
     """The file is planned as the cluster would have: from the run's start unless it names one, and with the seed of the run's uid."""
-    start = simulation.status.get("startTime")
-    shown = preview(spec, limits, now_ms=now_ms if start is None else _ms(start), clock_ms=0, seed=spec.seed_for(simulation.uid))
+    start = simulation.moment_ms("startTime")
+    shown = preview(spec, limits, now_ms=now_ms if start is None else start, clock_ms=0, seed=spec.seed_for(simulation.uid))
     try:
         theirs = parse_spec(simulation.spec)
     except SpecError as error:
@@ -61,11 +60,11 @@ class Comparison:
     @cached_property
     def planned(self) -> Timeline | None:
         """What the cluster planned; None: it has no plan yet, or never gets one."""
-        return self._timeline("planned")
+        return self.simulation.timeline("planned")
 
     @cached_property
     def delivered(self) -> Timeline | None:
-        return self._timeline("delivered")
+        return self.simulation.timeline("delivered")
 
     @property
     def outlines(self) -> tuple[Outline, ...]:
@@ -119,7 +118,7 @@ class Comparison:
         status, plan = self.simulation.status, self.shown.plan
         objects = status.get("objects") or {}
         outcomes = [f"{status.get(field, 0)} {word}" for field, word in _OUTCOMES]
-        return _table(
+        return table(
             [
                 ("", "this file", f"{self.simulation} ({status.get('phase', 'not seen by the operator yet')})"),
                 ("records", self.shown.spec.total_records, status.get("totalRecords", self.simulation.spec["totalRecords"])),
@@ -151,17 +150,7 @@ class Comparison:
         if not self.differences:
             return []
         rows = [(each.field, _shown(each.in_file), _shown(each.in_cluster)) for each in self.differences]
-        return [*_table([("fields that differ", "this file", "cluster"), *rows]), ""]
-
-    def _timeline(self, which: str) -> Timeline | None:
-        timeline, end = self.simulation.status.get("timeline") or {}, self.simulation.status.get("endTime")
-        if not timeline.get(which) or end is None:
-            return None
-        return Timeline(counts=tuple(timeline[which]), start_ms=_ms(timeline["startTime"]), end_ms=_ms(end), zone=self.shown.timeline.zone)
-
-
-def _ms(moment: str) -> int:
-    return to_ms(datetime.fromisoformat(moment))
+        return [*table([("fields that differ", "this file", "cluster"), *rows]), ""]
 
 
 def _dumped(spec: Spec) -> dict[str, Any]:
@@ -187,9 +176,3 @@ def _paths(path: str, value: Any) -> Iterator[str]:
 
 def _shown(value: Any) -> str:
     return NOTHING if value is None else str(value)
-
-
-def _table(rows: list[tuple[Any, Any, Any]]) -> list[str]:
-    texts = [[str(cell) for cell in cells] for cells in rows]
-    widths = [max(len(cells[column]) for cells in texts) for column in range(2)]
-    return [f"{first:<{widths[0]}}  {second:<{widths[1]}}  {third}".rstrip() for first, second, third in texts]

@@ -24,6 +24,10 @@ class ExitCode(enum.IntEnum):
     NO_SUCH_SIMULATION = 4, "the cluster has no Simulation of that name"
     NOT_INSTALLED = 5, "the cluster doesn't know Simulations: the operator isn't installed"
     FORBIDDEN = 6, "the cluster refuses: the credentials are invalid or their rights don't suffice"
+    NOT_POSSIBLE = 7, "the Simulation is in no state for that: it has ended, or is being deleted"
+    TIMED_OUT = 8, "the --timeout of a wait ran out"
+    ENDED_OTHERWISE = 9, "the Simulation ended, and not as waited for"
+    NOT_CONFIRMED = 10, "you were asked, and said no"
 
 
 class CommandError(SimulationError):
@@ -64,6 +68,24 @@ class ForbiddenError(CommandError):
     """The cluster answers, and doesn't let us look."""
 
     exit_code = ExitCode.FORBIDDEN
+
+
+class NotPossibleError(CommandError):
+    """The Simulation can't take this change, now or ever."""
+
+    exit_code = ExitCode.NOT_POSSIBLE
+
+
+class TimedOutError(CommandError):
+    """What was waited for has not come in time."""
+
+    exit_code = ExitCode.TIMED_OUT
+
+
+class NotConfirmedError(CommandError):
+    """The person was asked, and said no."""
+
+    exit_code = ExitCode.NOT_CONFIRMED
 
 
 def exit_code_of(error: SimulationError) -> ExitCode:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from simulation_cli import options, printing
+from simulation_cli.commands import looking, verbs
 from simulation_cli.exits import CalledWronglyError, described, exit_code_of
 from simulation_cli.manifests import read_simulation
+from simulation_cli.options import Output
 from simulation_cli.planning import Limits, Tier, limits_of, preview
 from simulation_core.clock import now_ms
 from simulation_core.errors import SimulationError
@@ -23,8 +24,13 @@ from simulation_core.spec import MAX_SEED, Spec
 if TYPE_CHECKING:
     from simulation_cli.comparing import Comparison
 
+BEFORE, LOOKING, CHANGING, INSTALLED = "Before it runs", "How it goes", "Changing its course", "The installation"
+
 app = typer.Typer(
-    help="What a Simulation will do, before it runs.", epilog=described(), no_args_is_help=True, pretty_exceptions_enable=False
+    help="Simulations: what they will do before they run, how they go on, and what became of them.",
+    epilog=described(),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 
 
@@ -34,17 +40,12 @@ class PlanOutput(StrEnum):
     PNG = "png"
 
 
-class SampleOutput(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
-
 @app.callback()
 def simulation() -> None:
     """`kubectl simulation …`; everything it does can be done with kubectl alone."""
 
 
-@app.command()
+@app.command(rich_help_panel=BEFORE)
 def plan(  # noqa: PLR0913 - a command's options are its parameters
     file: options.File,
     *,
@@ -83,18 +84,18 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     elif output is PlanOutput.PNG:
         printing.print_picture(shown, () if comparison is None else comparison.outlines, name=manifest.name, file=output_file)
     elif output is PlanOutput.JSON:
-        _print_json(shown.as_json() | ({} if comparison is None else {"against": comparison.as_json()}))
+        printing.print_json(shown.as_json() | ({} if comparison is None else {"against": comparison.as_json()}))
     else:
         lines = shown.as_lines(columns=printing.columns())
         typer.echo("\n".join(lines if comparison is None else [*lines, "", *comparison.as_lines(columns=printing.columns())]))
 
 
-@app.command()
+@app.command(rich_help_panel=BEFORE)
 def sample(
     file: options.File,
     *,
     records: Annotated[int, typer.Option("--records", "-n", min=1, max=1000, help="How many.")] = 5,
-    output: Annotated[SampleOutput, typer.Option("--output", "-o", help="How to show them.")] = SampleOutput.TEXT,
+    output: options.As = Output.TEXT,
     seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Another seed than spec.seed.", show_default=False)] = None,
     uid: Annotated[UUID | None, typer.Option(help="Whose records to show: the uid of a Simulation.", show_default=False)] = None,
 ) -> None:
@@ -102,10 +103,14 @@ def sample(
     from simulation_cli import sampling  # noqa: PLC0415 - only this command needs Faker
 
     shown = sampling.sample(read_simulation(file).spec, sampling.Run(seed=seed, uid=uid), count=records, now_ms=now_ms())
-    if output is SampleOutput.JSON:
-        _print_json(shown.as_json())
+    if output is Output.JSON:
+        printing.print_json(shown.as_json())
     else:
         printing.print_rich(shown.as_rich())
+
+
+looking.register(app, panel=LOOKING)
+verbs.register(app, panel=CHANGING)
 
 
 def _compare(spec: Spec, limits: Limits, name: str, namespace: str | None, context: str | None, kubeconfig: Path | None) -> Comparison:
@@ -118,10 +123,6 @@ def _compare(spec: Spec, limits: Limits, name: str, namespace: str | None, conte
 def _refuse(condition: bool, message: str) -> None:
     if condition:
         raise CalledWronglyError(message)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def main() -> None:

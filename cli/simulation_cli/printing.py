@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
@@ -18,6 +21,7 @@ from simulation_core.clock import iso_ms
 
 PIPED_COLUMNS = 100
 LINES_A_WRITE = 100_000
+INTERRUPTED = 130  # 128 and SIGINT's number
 
 
 PICTURE_PARTS = 168  # a week in hours
@@ -29,9 +33,22 @@ def survive_any_encoding() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is how what goes on for long is left: no word is lost about it, and the exit code is the shell's own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def columns() -> int:
     """The terminal's width; where there is none, what a page takes."""
     return shutil.get_terminal_size(fallback=(PIPED_COLUMNS, 0)).columns
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_times(shown: Preview) -> None:

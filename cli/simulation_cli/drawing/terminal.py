@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from simulation_cli.drawing.timeline import Timeline
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
+SIDEWAYS = " ▏▎▍▌▋▊▉█"
+EMPTY, STILL_TO_COME, AHEAD_OF_PLAN = "·", "░", "▓"
 ROWS = 8
 
 
@@ -37,6 +40,45 @@ def histogram(timeline: Timeline, *, rows: int = ROWS, columns: int = 100) -> li
 def row(counts: Sequence[float], highest: float) -> str:
     """Bars one row high, one character a count, on the scale of `highest`."""
     return "".join(_cell(_eighths(count, highest, 1), 0) for count in counts)
+
+
+def bar(share: float, width: int) -> str:
+    """`share`, 0 to 1, of a line `width` long; full only for all of it."""
+    eighths = math.floor(max(0.0, min(1.0, share)) * width * 8)
+    whole, part = divmod(eighths, 8)
+    return (SIDEWAYS[8] * whole + (SIDEWAYS[part] if part else "")).ljust(width, EMPTY)
+
+
+def overlay(planned: Timeline, delivered: Sequence[int], *, rows: int = ROWS, columns: int = 100) -> list[str]:
+    """What was delivered, in full, before what is planned, shaded. What was delivered beyond a bucket's plan is darker."""
+    highest = max(1, *planned.counts, *delivered)
+    scale = _scale(highest, rows)
+    margin = max(map(len, scale))
+    wide = 2 if margin + 2 + 2 * len(planned.counts) <= columns else 1
+    heights = [(_eighths(due, highest, rows), _eighths(done, highest, rows)) for due, done in zip(planned.counts, delivered, strict=True)]
+    bars = [
+        f"{label:>{margin}} {'┤' if label else '│'}" + "".join(_both(due, done, row) * wide for due, done in heights)
+        for row, label in zip(reversed(range(rows)), scale, strict=True)
+    ]
+    axis = time_axis(planned, wide * len(planned.counts))
+    return [
+        *(line.rstrip() for line in bars),
+        *(f"{label:>{margin}} {line}".rstrip() for label, line in zip(("0", "", ""), axis, strict=True)),
+    ]
+
+
+def _both(due: int, done: int, row: int) -> str:
+    """One cell: done in front of due."""
+    if done > 8 * row:
+        return AHEAD_OF_PLAN if due <= 8 * row else _cell(done, row)
+    return STILL_TO_COME if due > 8 * row else " "
+
+
+def table(rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Lines of columns as wide as their widest cell, two blanks apart, as kubectl prints them."""
+    texts = [[str(cell) for cell in cells] for cells in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in texts]
 
 
 def _eighths(count: float, highest: float, rows: int) -> int:

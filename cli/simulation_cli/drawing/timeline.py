@@ -37,6 +37,11 @@ class Timeline:
         until = np.concatenate(([0], np.cumsum(self.counts)))
         return tuple(np.diff(np.interp(np.linspace(start_ms, end_ms, parts + 1), edges, until)).round(6).tolist())
 
+    def until(self, moment_ms: int) -> float:
+        """How many of the records come before that moment; within a part they are taken as even."""
+        edges = np.linspace(self.start_ms, self.end_ms, len(self.counts) + 1)
+        return float(np.interp(moment_ms, edges, np.concatenate(([0], np.cumsum(self.counts)))))
+
     def local(self, moment_ms: float) -> datetime:
         return from_ms(round(moment_ms)).astimezone(time_zone(self.zone))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,8 @@ import yaml
 from kubernetes.client import ApiClient
 from typer.testing import CliRunner
 
-from simulation_cli import cluster, main
-from simulation_sandbox.kubeconfig import write_kubeconfig
+from simulation_cli import main
+from simulation_cli.cluster import simulations
 from simulation_sandbox.ports import free_port
 
 SPEC = {"scenario": "B2B", "totalRecords": 400, "durationSeconds": 40}
@@ -73,23 +72,6 @@ def running(simulation_kind: None, kube: ApiClient, namespace: str) -> dict[str,
     return simulation
 
 
-@pytest.fixture
-def nobody(kube: ApiClient, namespace: str, control_plane: Path, tmp_path: Path) -> Path:
-    """The kubeconfig of a service account without any right."""
-    core = kubernetes.client.CoreV1Api(kube)
-    core.create_namespaced_service_account(namespace, {"metadata": {"name": "nobody"}})
-    token = core.create_namespaced_service_account_token("nobody", namespace, {"spec": {"expirationSeconds": 600}}).status.token
-    return with_token(tmp_path / "nobody", control_plane, token)
-
-
-def with_token(path: Path, administrators: Path, token: str) -> Path:
-    (entry,) = yaml.safe_load(administrators.read_text())["clusters"]
-    authority = path.with_suffix(".crt")
-    authority.write_bytes(base64.b64decode(entry["cluster"]["certificate-authority-data"]))
-    write_kubeconfig(path, server=entry["cluster"]["server"], authority=authority, user="nobody", token=token)
-    return path
-
-
 def test_the_file_is_shown_beside_the_run(running: dict[str, Any], against: Against) -> None:
     code, output, _ = against("launch", "-o", "json")
     shown = json.loads(output)
@@ -126,7 +108,7 @@ def test_a_name_that_is_not_there_ends_with_four(simulation_kind: None, against:
 
 
 def test_a_cluster_without_the_kind_ends_with_five(against: Against, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "GROUP", "not-installed.example")
+    monkeypatch.setattr(simulations, "GROUP", "not-installed.example")
     code, _, said = against("launch")
     assert (code, said.count("\n")) == (5, 1)
     assert "doesn't know Simulations: install the chart there" in said
@@ -138,8 +120,8 @@ def test_missing_rights_end_with_six(running: dict[str, Any], against: Against, 
     assert 'cannot get resource "simulations"' in said
 
 
-def test_a_token_that_is_not_known_ends_with_six(against: Against, control_plane: Path, tmp_path: Path) -> None:
-    code, _, said = against("launch", kubeconfig=with_token(tmp_path / "stranger", control_plane, "x"))
+def test_a_token_that_is_not_known_ends_with_six(against: Against, stranger: Path) -> None:
+    code, _, said = against("launch", kubeconfig=stranger)
     assert (code, said.count("\n")) == (6, 1)
     assert "Unauthorized" in said
 

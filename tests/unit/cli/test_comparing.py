@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from simulation_cli.cluster import ClusterSimulation
 from simulation_cli.comparing import Comparison, compare
 from simulation_cli.exits import CommandError
 from simulation_cli.planning import Limits
+from simulation_cli.resource import ClusterSimulation
 from simulation_core.spec import parse_spec
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")

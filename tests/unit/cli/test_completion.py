@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+CLUSTER = ["list", "wait", "watch", "suspend", "resume", "cancel", "retry", "verify"]
 PROGRAM = Path(sys.executable).with_name("kubectl-simulation")
 
 
@@ -21,7 +22,7 @@ def completed(words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("kubectl-simulation ", ["plan", "sample"]),
+        ("kubectl-simulation ", ["plan", "sample", *CLUSTER]),
         ("kubectl-simulation plan -o ", ["text", "json", "png"]),
         ("kubectl-simulation sample -o j", ["json"]),
         ("kubectl-simulation plan --ag", ["--against"]),
@@ -36,7 +37,7 @@ def test_bash_is_offered(words: str, offered: list[str]) -> None:
     [
         (["plan", "-o", ""], ["text", "json", "png", ":0"]),
         (["pl"], ["plan", ":0"]),
-        ([""], ["plan", "sample", ":0"]),
+        ([""], ["plan", "sample", *CLUSTER, ":0"]),
         (["plan", "-f", ""], [":0"]),
     ],
 )

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from simulation_cli.cluster import ClusterSimulation
 from simulation_cli.comparing import compare
 from simulation_cli.planning import Limits
+from simulation_cli.resource import ClusterSimulation
 from simulation_core.spec import parse_spec
 
 SPEC = {"scenario": "B2C", "totalRecords": 10, "durationSeconds": 60}

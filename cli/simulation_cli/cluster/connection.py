@@ -1,0 +1,125 @@
+"""A connection to the cluster that is meant, and the API server's refusals, and its silence, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kubernetes
+import urllib3
+import yaml
+
+from simulation_cli.exits import (
+    CalledWronglyError,
+    CommandError,
+    ForbiddenError,
+    NoSuchSimulationError,
+    NotInstalledError,
+    NotPossibleError,
+    UnreachableError,
+)
+
+config: Any = kubernetes.config  # published without types
+
+TIMEOUT_SECONDS = 10.0
+# No second tries: somebody sits in front of it, and urllib3 would log each of them.
+RETRIES = False
+
+_DONE = {"get": "read", "list": "listed", "patch": "changed"}
+
+
+@dataclass(frozen=True)
+class Where:
+    """As the options of that name say; None: what the kubeconfig says."""
+
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: Path | None = None
+
+
+@dataclass(frozen=True)
+class Right:
+    """What a role must allow for a request to be answered."""
+
+    verb: str
+    resource: str  # as `kubectl auth can-i` takes it
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster for the length of a command."""
+
+    client: Any  # Kubernetes' ApiClient
+    namespace: str  # the option's, else the context's, else default, as kubectl has it
+
+    @property
+    def server(self) -> str:
+        return str(self.client.configuration.host)
+
+    @contextmanager
+    def asked(self, what: str, right: Right) -> Iterator[None]:
+        """Raises what went wrong within as UnreachableError, ForbiddenError, NoSuchSimulationError, NotInstalledError, NotPossibleError."""
+        try:
+            yield
+        except kubernetes.client.ApiException as error:
+            raise self._explained(error, what, right) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise UnreachableError(f"{self.server} can't be reached: {_one_line(error)}. Check the network, or choose a context") from None
+
+    def _explained(self, error: Any, what: str, right: Right) -> CommandError:
+        answer, failed = _answer(error), f"{what} can't be {_DONE[right.verb]}"
+        said = _one_line(answer.get("message") or error.reason)
+        match error.status:
+            case 404:
+                return self._absent(what, named=bool((answer.get("details") or {}).get("name")))
+            case 401 | 403:
+                return ForbiddenError(f"{failed}: {said}. Ask the administrator for the right to {right}")
+            case 422 if any(cause.get("field") == "metadata.uid" for cause in (answer.get("details") or {}).get("causes") or ()):
+                return NoSuchSimulationError(f"{what} was deleted and created again meanwhile: that is another one. Ask again for it")
+            case 400 | 422:
+                return (CalledWronglyError if error.status == 400 else NotPossibleError)(f"{failed}: {said}")
+        return UnreachableError(f"{failed}: {error.status} {said}. Try again later")
+
+    def _absent(self, what: str, *, named: bool) -> CommandError:
+        """A Status that names what isn't there comes from an API server that knows its kind."""
+        if named:
+            return NoSuchSimulationError(f"{what} isn't in the cluster: `kubectl get simulations -A` lists those that are")
+        return NotInstalledError(f"{self.server} doesn't know Simulations: install the chart there, or choose a context")
+
+
+@contextmanager
+def connected(where: Where) -> Iterator[Cluster]:
+    """Raises UnreachableError where the kubeconfig names no cluster; nothing is asked yet."""
+    configuration: Any = kubernetes.client.Configuration()
+    path = str(where.kubeconfig or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
+    try:
+        content = config.kube_config.KubeConfigMerger(path).config
+        if content is None:
+            raise config.ConfigException("there is none")
+        loader = config.kube_config.KubeConfigLoader(content, active_context=where.context, config_base_path=None)
+        loader.load_and_set(configuration)
+    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+        raise UnreachableError(f"kubeconfig {path} can't be used: {_one_line(error)}. Set KUBECONFIG, --kubeconfig or --context") from None
+    configuration.retries = RETRIES
+    with kubernetes.client.ApiClient(configuration) as client:
+        yield Cluster(client, where.namespace or loader.current_context["context"].get("namespace") or "default")
+
+
+def _answer(error: Any) -> Mapping[str, Any]:
+    """A Status object, or nothing where the server speaks in plain text: so it does of kinds that it doesn't know."""
+    try:
+        answer = json.loads(error.body or "")
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _one_line(said: object) -> str:
+    return " ".join(str(said).split()).removesuffix(".")

@@ -1,0 +1,143 @@
+"""What each verb asks of a Simulation in each state, and what can be waited for. No cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from simulation_cli import options
+from simulation_cli.exits import CalledWronglyError
+from simulation_cli.goals import NAMES, Outlook, goal_named, goal_of
+from simulation_cli.resource import RETRY_FAILED, VERIFY, ClusterSimulation
+from simulation_cli.verbs import Already, Ask, Refuse, Verb, answer
+
+
+def a_simulation(phase: str | None = "Running", *, generation: int = 1, observed: int = 1, **changes: Any) -> ClusterSimulation:
+    conditions = {
+        "Suspended": phase == "Suspended",
+        "Complete": phase == "Completed",
+        "Failed": phase == "Failed",
+        "Finished": phase in {"Completed", "Failed", "Cancelled"},
+    }
+    shown = [{"type": name, "status": str(holds), "observedGeneration": observed} for name, holds in conditions.items()]
+    status = {} if phase is None else {"phase": phase, "conditions": shown, "observedGeneration": observed}
+    return ClusterSimulation(
+        namespace="marketing",
+        name="launch",
+        uid=UUID(int=7),
+        spec=changes.pop("spec", {}),
+        status=status | changes.pop("status", {}),
+        generation=generation,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "simulation", "asked"),
+    [
+        (Verb.SUSPEND, a_simulation(), {"spec": {"suspend": True}}),
+        (Verb.SUSPEND, a_simulation(None), {"spec": {"suspend": True}}),
+        (Verb.RESUME, a_simulation("Suspended", spec={"suspend": True}), {"spec": {"suspend": False}}),
+        (Verb.CANCEL, a_simulation("Suspended", spec={"suspend": True}), {"spec": {"cancel": True}}),
+        (Verb.RETRY, a_simulation("Failed", status={"recordsFailed": 2}), {"metadata": {"annotations": {RETRY_FAILED: "t"}}}),
+        (Verb.VERIFY, a_simulation("Completed", status={"recordsProcessed": 2}), {"metadata": {"annotations": {VERIFY: "t"}}}),
+    ],
+)
+def test_what_is_patched(verb: Verb, simulation: ClusterSimulation, asked: dict[str, Any]) -> None:
+    decided = answer(verb, simulation, token="t")
+    assert isinstance(decided, Ask)
+    assert decided.changes == asked
+
+
+@pytest.mark.parametrize(
+    ("verb", "simulation"),
+    [
+        (Verb.SUSPEND, a_simulation("Suspended", spec={"suspend": True})),
+        (Verb.RESUME, a_simulation(spec={"suspend": False})),
+        (Verb.CANCEL, a_simulation("Cancelled", spec={"cancel": True})),
+        (Verb.CANCEL, a_simulation(spec={"cancel": True})),
+        (Verb.RETRY, a_simulation("Failed", annotations={RETRY_FAILED: "old"}, status={"recordsFailed": 2})),
+        (Verb.VERIFY, a_simulation(annotations={VERIFY: "old"}, status={"recordsProcessed": 2})),
+    ],
+)
+def test_what_is_so_already(verb: Verb, simulation: ClusterSimulation) -> None:
+    assert isinstance(answer(verb, simulation, token="t"), Already)
+
+
+@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize(
+    "simulation", [a_simulation(deleting=True), a_simulation("Completed", spec={"suspend": True}), a_simulation(spec={"cancel": True})]
+)
+def test_what_is_over_or_going_is_refused_or_as_asked(verb: Verb, simulation: ClusterSimulation) -> None:
+    assert not isinstance(answer(verb, simulation, token="t"), Ask)
+    if simulation.deleting:
+        assert answer(verb, simulation, token="t") == Refuse("is being deleted")
+
+
+def test_a_token_that_was_acted_on_can_be_followed_by_another() -> None:
+    done = a_simulation("Failed", annotations={RETRY_FAILED: "old"}, status={"recordsFailed": 2, "handledRetryToken": "old"})
+    assert isinstance(answer(Verb.RETRY, done, token="new"), Ask)
+
+
+def test_a_cancelled_run_can_not_be_retried_but_verified() -> None:
+    cancelled = a_simulation("Cancelled", spec={"cancel": True}, status={"recordsFailed": 2, "recordsProcessed": 1})
+    assert isinstance(answer(Verb.RETRY, cancelled, token="t"), Refuse)
+    assert isinstance(answer(Verb.VERIFY, cancelled, token="t"), Ask)
+
+
+@pytest.mark.parametrize(
+    ("goal", "simulation", "outlook"),
+    [
+        ("Complete", a_simulation(), Outlook.OPEN),
+        ("Complete", a_simulation("Completed"), Outlook.REACHED),
+        ("condition=complete", a_simulation("Failed"), Outlook.MISSED),
+        ("Finished", a_simulation("Failed"), Outlook.REACHED),
+        ("Failed", a_simulation("Failed"), Outlook.REACHED),
+        ("Failed", a_simulation("Cancelled"), Outlook.MISSED),
+        ("Suspended", a_simulation("Suspended", generation=2), Outlook.OPEN),  # of an earlier spec
+        ("Running", a_simulation(), Outlook.REACHED),
+        ("Running", a_simulation(generation=2), Outlook.OPEN),
+        ("Running", a_simulation(None), Outlook.OPEN),
+        ("Verified", a_simulation("Completed"), Outlook.OPEN),
+    ],
+)
+def test_where_a_goal_stands(goal: str, simulation: ClusterSimulation, outlook: Outlook) -> None:
+    assert goal_named(goal).outlook(simulation) is outlook
+
+
+def test_a_retry_that_was_asked_for_opens_the_end_again() -> None:
+    asked = a_simulation("Failed", annotations={RETRY_FAILED: "new"}, status={"handledRetryToken": "old"})
+    assert [goal_named(name).outlook(asked) for name in ("Complete", "Failed", "Finished")] == [Outlook.OPEN] * 3
+
+
+def test_waiting_for_a_retry_ends_when_the_token_was_acted_on() -> None:
+    asked = a_simulation("Failed", annotations={RETRY_FAILED: "mine"})
+    goal = goal_of(Verb.RETRY, asked)
+    assert goal.outlook(asked) is Outlook.OPEN
+    assert goal.outlook(a_simulation(annotations={RETRY_FAILED: "mine"}, status={"handledRetryToken": "mine"})) is Outlook.REACHED
+    assert goal.outlook(a_simulation(annotations={RETRY_FAILED: "theirs"})) is Outlook.MISSED
+
+
+@pytest.mark.parametrize("now", [a_simulation("Queued"), a_simulation("Completed")])
+def test_waiting_for_a_resume_ends_when_it_is_suspended_no_more(now: ClusterSimulation) -> None:
+    goal = goal_of(Verb.RESUME, now)
+    assert goal.outlook(now) is Outlook.REACHED
+    assert goal.outlook(a_simulation("Suspended")) is Outlook.OPEN
+
+
+def test_a_goal_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(CalledWronglyError, match=f"choose one of {', '.join(NAMES)}"):
+        goal_named("Done")
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("0.5s", 0.5), ("5m", 300), ("1h30m", 5400), ("2d", 172800), (None, None)])
+def test_durations(written: str | None, seconds: float | None) -> None:
+    assert options.seconds(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["", "soon", "5 m", "-1", "m5"])
+def test_what_is_no_duration_is_refused(written: str) -> None:
+    with pytest.raises(CalledWronglyError, match="90s, 5m, 1h30m"):
+        options.seconds(written)
