@@ -19,6 +19,7 @@ from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
+from simulation_worker.budget.budget import Budget
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -51,10 +52,10 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
     engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=CONNECTIONS)
 
     def desk(portal: Portal, token: str) -> Desk:
-        return Desk(portal, token, engine=engine, metrics=metrics)
+        return Desk(portal, token, engine=engine, metrics=metrics, budget=Budget(redis, portal, token, metrics=metrics))
 
-    desks = Desks(portals, settings.portal_tokens_dir, desk)
     redis = connect(settings.redis_url.get_secret_value())
+    desks = Desks(portals, settings.portal_tokens_dir, desk)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     intake = Intake(redis, name, lease_seconds=JOB_SECONDS)
     workshop = Workshop(engine, intake, Delivery(), metrics=metrics, slots=Slots(settings.slots), stopping=stopping)

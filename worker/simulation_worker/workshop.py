@@ -15,8 +15,11 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import QueueUnavailableError
 from simulation_core.ledger.values import Claimed
+from simulation_core.queue.admission import Gate
 from simulation_core.queue.taking import Intake, Job
 from simulation_worker.books import Books, Entry
+from simulation_worker.budget.cost import RECORDS_A_CALL, calls_of
+from simulation_worker.budget.purse import Purse
 from simulation_worker.claiming import Claiming, claim
 from simulation_worker.deliver import Delivery, given_up
 from simulation_worker.desk import Desk
@@ -67,14 +70,25 @@ class Workshop:
     def wait_for_room(self, seconds: float) -> None:
         self._slots.wait_freed(seconds)
 
-    def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk]) -> None:
-        """Claims them all in one statement. Raises LedgerUnavailableError if it couldn't, QueueUnavailableError once all were begun."""
+    def gates(self, desks: Mapping[str, Desk]) -> dict[str, Gate]:
+        """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
+        largest = {queue: self._largest.get(queue, MOST_RECORDS) for queue in desks}
+        return {
+            queue: desk.budget.gate(max(1, MOST_RECORDS // largest[queue]), max(1, RECORDS_A_CALL // largest[queue]))
+            for queue, desk in desks.items()
+        }
+
+    def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk], purses: Mapping[str, Purse] | None = None) -> None:
+        """Claims them all in one statement. The loads' calls are paid from their queue's purse.
+
+        Raises LedgerUnavailableError if it couldn't, QueueUnavailableError once all were begun."""
         got = claim(self._engine, jobs, lease_ms=self._delivery.lease_ms)
         for queue, claims in got.claims.items():
             self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
             for number, load in enumerate(loads(claims)):
                 if number < max(1, self._shares.get(queue, 0)):
-                    self._begin_load(load, desks[queue], got)
+                    purse = (purses or {}).get(queue, Purse())
+                    self._begin_load(load, desks[queue], got, purse.split(calls_of([each.claimed for each in load])))
                 else:
                     self._give_back(load, got)
         self._count(got)
@@ -89,9 +103,9 @@ class Workshop:
         """When the slot that is silent for longest began its last call, on the monotonic clock."""
         return min((lease.beaten_s for lease in self.under_way.leases() if lease.beaten_s is not None), default=time.monotonic())
 
-    def _begin_load(self, load: Sequence[Claim], desk: Desk, got: Claiming) -> None:
+    def _begin_load(self, load: Sequence[Claim], desk: Desk, got: Claiming, purse: Purse) -> None:
         lease = self._lease(load, got)
-        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms))
+        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms, purse))
 
     def _give_back(self, load: Sequence[Claim], got: Claiming) -> None:
         """They turned out to be more than fit into the slots that are free: larger than those before, or to be delivered alone."""
@@ -103,11 +117,12 @@ class Workshop:
         self.under_way.begin((each.job for each in load), lease)
         return lease
 
-    def _carry_out(self, load: Sequence[Claim], desk: Desk, lease: Lease, ahead_ms: float) -> None:
+    def _carry_out(self, load: Sequence[Claim], desk: Desk, lease: Lease, ahead_ms: float, purse: Purse) -> None:
         """In a slot."""
         lease.beat()
         try:
-            ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
+            with desk.spending(purse):
+                ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
         except BaseException:
             self._ended(load)  # nobody keeps its leases any more
             raise
@@ -116,7 +131,7 @@ class Workshop:
 
     def _ends(self, load: Sequence[Claimed], desk: Desk, lease: Lease, ahead_ms: float) -> Sequence[End | None]:
         first = load[0]
-        if self._stopping.is_set():  # not begun: another worker may
+        if self._stopping.is_set() or desk.closed:  # not begun: another worker may, or the desk with the new token
             return [Release(fence=claimed.fence) for claimed in load]
         if held_ms := round(desk.held_for_s * 1000):  # since they were taken
             return [Release(fence=claimed.fence, retry_after_ms=held_ms) for claimed in load]

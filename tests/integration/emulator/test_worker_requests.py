@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from simulation_worker.crm.pace import Pace
 
 from references.hubspot_documents import Wire
 from simulation_core.content.values import Company, Contact, Record
@@ -15,7 +16,6 @@ from simulation_core.portals import Portal
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
-from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.properties import Marks
 from simulation_worker.crm.setup import prepare
 

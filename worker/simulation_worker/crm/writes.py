@@ -10,7 +10,7 @@ from simulation_core.reasons import Reason
 from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
-from simulation_worker.crm.errors import FenceLostError, PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
 from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
 from simulation_worker.crm.judge import BROKEN_MS, Ruling, Verdict, judge, may_pass
 from simulation_worker.crm.setup import KEY
@@ -94,8 +94,8 @@ class BatchWriter:
             return dict.fromkeys(map(_key, items), self._paused)
         try:
             answer = send(items)
-        except FenceLostError as lost:
-            return self._stop_short(items, str(lost))
+        except (FenceLostError, PausedError) as stop:
+            return self._stop_short(items, stop)
         verdict = judge(answer)
         match verdict.ruling:
             case Ruling.DONE:
@@ -137,9 +137,9 @@ class BatchWriter:
                 fates |= self._write(half, send, read)
         return fates
 
-    def _stop_short(self, items: Sequence[Item], message: str) -> dict[str, Fate]:
+    def _stop_short(self, items: Sequence[Item], stop: FenceLostError | PausedError) -> dict[str, Fate]:
         """No call may be made any more; what was written so far keeps its fate."""
-        self._paused = Postponed(reason=Reason.DRAINING, message=message, wait_ms=0, counts_as_try=False)
+        self._paused = Postponed(reason=stop.reason, message=str(stop), wait_ms=stop.wait_ms, counts_as_try=False)
         return dict.fromkeys(map(_key, items), self._paused)
 
     def _postpone(self, items: Sequence[Item], answer: Answer, verdict: Verdict) -> dict[str, Fate]:
