@@ -132,7 +132,7 @@ class Errands:
             return
         handler, desk = served[popped.queue]
         intake = self._intakes[handler.kind]
-        taken = intake.take({}, popped)
+        taken = intake.take({popped.queue: 1}, popped)
         jobs = [*taken.jobs, *registries.sort_out(self.redis, self.worker, taken.others, handler.kind.function)]
         for job in jobs:
             if self.stopping.is_set():

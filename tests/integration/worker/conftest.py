@@ -268,6 +268,11 @@ class WorkerProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def serves(self) -> bool:
+        """Whether it got through Python's imports: before, a signal just ends it."""
+        return " serves " in self.log.read_text()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -97,6 +97,7 @@ def test_kills_a_wiped_queue_a_suspension_and_a_cancellation_cost_no_record_and_
     ledger.expire_claims()  # of the worker that was killed, rather than waiting for it
     until(lambda: all(ledger.run(run).status is Status.COMPLETED for run in (singles, batches, suspended)), within_seconds=60)
     for worker in workers[1:]:
+        until(lambda worker=worker: worker.serves, within_seconds=60)
         worker.send(signal.SIGTERM)
         assert worker.ended() == 0
     control.settle(engine)
