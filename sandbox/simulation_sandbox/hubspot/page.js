@@ -94,7 +94,7 @@ function drawPlan(plan) {
   $("plan-due").textContent = number.format(plan.due);
   $("plan-total").textContent = number.format(plan.total);
   $("plan-type").textContent = plan.objectType;
-  $("plan-state").textContent = now < start ? "not started yet" : plan.delivered >= plan.total ? "complete" : missing > 0 ? `${number.format(missing)} behind the plan` : "on time";
+  $("plan-state").textContent = now < start ? "not started yet" : plan.delivered >= plan.total ? "complete" : missing > 0 ? `${number.format(missing)} on their way` : "on time";
   $("plan-start").textContent = clock(plan.start).slice(0, 8);
   $("plan-end").textContent = clock(plan.end).slice(0, 8) + " UTC";
 }
