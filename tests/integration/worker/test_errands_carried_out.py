@@ -26,6 +26,7 @@ from simulation_core.queue.names import Kind, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.queue.taking import Intake
 from simulation_core.reasons import Reason
+from simulation_worker.budget.budget import Budget
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
@@ -47,7 +48,7 @@ class Running:
         self.desks = Desks(
             PortalsFile(Path(settings["SIMULATION_PORTALS_FILE"])),
             Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]),
-            lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics),
+            lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics, budget=Budget(redis, portal, token, metrics=metrics)),
         )
         name = f"test-{uuid.uuid4().hex[:8]}"
         intake = Intake(redis, name, lease_seconds=JOB_SECONDS)
