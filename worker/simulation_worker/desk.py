@@ -217,7 +217,8 @@ class Desk:
 
     def _is_news(self, pause: Postponed) -> bool:
         """A load that was stopped by the pause that lasts says nothing new. Each call that HubSpot did not answer is a failure."""
-        return pause.reason is Reason.PORTAL_UNAVAILABLE or self.held_for_s * 1000 + SAME_PAUSE_MS < pause.wait_ms
+        held_ms = self.held_for_s * 1000
+        return pause.reason is Reason.PORTAL_UNAVAILABLE or not held_ms or held_ms + SAME_PAUSE_MS < pause.wait_ms
 
     def _served(self) -> None:
         self._outages, self._writes_fail = 0, False
