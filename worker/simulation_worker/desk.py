@@ -35,6 +35,9 @@ from simulation_worker.retry import hold_ms
 log = logging.getLogger(__name__)
 
 
+SAME_PAUSE_MS = 1_000  # two that end within this are one
+
+
 class Desk:
     """Tells the ledger why the portal isn't served, and when it is again. A new token or another limit makes a new desk."""
 
@@ -207,15 +210,20 @@ class Desk:
         """`before`: how often the portal had been held when the delivery began. One that was under way since before is no proof."""
         postponed = [fate for fate in fates if isinstance(fate, Postponed)]
         pause = next((fate for fate in postponed if fate.reason in PAUSES and not fate.counts_as_try), None)
-        if pause:
+        if pause and self._is_news(pause):
             if pause.reason is Reason.PORTAL_UNAVAILABLE:
                 self._ready, self._writes_fail = False, True  # checked again before it gets another job, which it might keep for long
             self.hold(pause.reason, pause.message, pause.wait_ms)
-        elif before == self._pauses and any(isinstance(fate, Delivered) for fate in fates):
+        elif not pause and before == self._pauses and any(isinstance(fate, Delivered) for fate in fates):
             self.budget.served(before[1])
             self._told = self._told or before[1] != self._told_of  # another worker said why the portal was left alone, and may be gone
             self._told_of = before[1]
             self._served()
+
+    def _is_news(self, pause: Postponed) -> bool:
+        """A load that was stopped by the pause that lasts says nothing new. Each call that HubSpot did not answer is a failure."""
+        held_ms = self.held_for_s * 1000
+        return pause.reason is Reason.PORTAL_UNAVAILABLE or not held_ms or held_ms + SAME_PAUSE_MS < pause.wait_ms
 
     def _served(self) -> None:
         self._outages, self._writes_fail = 0, False

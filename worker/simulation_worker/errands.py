@@ -27,7 +27,7 @@ from simulation_core.queue.names import Kind, parse_job_id, queue_name
 from simulation_core.queue.taking import Intake, Job
 from simulation_core.reasons import Reason
 from simulation_worker import registries
-from simulation_worker.crm.errors import FenceLostError, PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
 from simulation_worker.lease import ErrandLease
@@ -193,8 +193,8 @@ class Errands:
         except FenceLostError as lost:
             log.info("%s of %s stops: %s", errand.fence.kind, errand.run.id, lost)
             return Later()
-        except PortalHeldError as held:
-            wait_ms = desk.hold(held.reason, str(held), held.wait_ms)
+        except (PortalHeldError, PausedError) as held:
+            wait_ms = held.wait_ms if isinstance(held, PausedError) else desk.hold(held.reason, str(held), held.wait_ms)
             return Later(wait_ms=wait_ms, reason=held.reason, message=str(held))
         except LedgerUnavailableError:
             return Later(wait_ms=LEDGER_AGAIN_MS)

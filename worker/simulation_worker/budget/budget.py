@@ -185,7 +185,7 @@ class Budget:
             self.view.heard(admission, self._clock())
         if not admission.uses:
             self._be_open()
-            raise PausedError(Reason.PORTAL_THROTTLED, max(1, admission.wait_us // 1000))
+            raise PausedError(Reason.RECORDS_LATE, max(1, admission.wait_us // 1000))  # no pause: there are too many of us
         self._metrics.taken.inc()
         return self._clock() + admission.first_us / 1e6
 
