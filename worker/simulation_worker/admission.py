@@ -21,6 +21,7 @@ from simulation_worker.crm.delivery import NOWHERE, Part, deliver_records
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.fates import Postponed, RecordFate, Rejected
 from simulation_worker.crm.inventory import Inventory
+from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.wants import LackingError, Stages
 
 log = logging.getLogger(__name__)
@@ -51,16 +52,17 @@ class Admission:
         self._portal = portal
         self._tell = tell
         self._clock = clock
+        self.quarantine = Quarantine(portal.calls_per_ten_seconds, clock=clock)
         self._inventory = Inventory(portal, clock=clock)
         self._known: dict[UUID, Stages | Held] = {}
         self._lock = threading.Lock()
 
-    def deliver(self, client: CrmClient, parts: Sequence[Part]) -> list[dict[int, RecordFate]]:
+    def deliver(self, client: CrmClient, parts: Sequence[Part], leaving: Callable[[], bool]) -> list[dict[int, RecordFate]]:
         """Of what the portal can take; the rest is postponed. Raises PortalHeldError."""
         began_s = self._clock()
         standing = [self._standing(client, part) for part in parts]
         going = [replace(part, stages=stages) for part, stages in zip(parts, standing, strict=True) if isinstance(stages, Stages)]
-        delivered = iter(deliver_records(client, going, clock=self._clock) if going else ())
+        delivered = iter(deliver_records(client, going, self.quarantine, clock=self._clock, leaving=leaving) if going else ())
         fates = [
             _postponed(part, held, held.wait_ms(self._clock())) if isinstance(held, Held) else next(delivered)
             for part, held in zip(parts, standing, strict=True)

@@ -71,6 +71,11 @@ class Desk:
         """Whether the account and its properties were found in order."""
         return self._ready
 
+    @property
+    def apart(self) -> frozenset[str]:
+        """Runs that share no call with others for now."""
+        return self._admission.quarantine.apart
+
     def make_ready(self) -> bool:
         """Checks the account and its properties once. False: the portal is held, and the ledger knows why."""
         if self._ready:
@@ -93,7 +98,7 @@ class Desk:
         client, holds = self._client(), self._holds
         client.before_call = lease.hold_for
         try:
-            fates = self._admission.deliver(client, parts)
+            fates = self._admission.deliver(client, parts, lease.leaving)
         except PortalHeldError as held:
             self._ready = False  # ask anew who we are before the next write
             wait_ms = self.hold(held.reason, str(held), held.wait_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,19 +31,28 @@ class Claim(NamedTuple):
     job: Job
 
 
-def loads(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
-    """In their order, as many together as fit into a call. A batch that died twice is alone: it may take the process along."""
+def loads(claims: Sequence[Claim], *, apart: Collection[str] = ()) -> Iterator[list[Claim]]:
+    """In their order, as many together as fit into a call.
+
+    A batch that died twice is alone: it may take the process along. Runs that are to be kept `apart` share with no other run.
+    """
     load: list[Claim] = []
     records, alone = 0, False
     for claim in claims:
         count, suspect = len(claim.claimed.due_ms), suspicious(claim.claimed)
-        if load and (records + count > MOST_RECORDS or suspect or alone):
+        if load and (records + count > MOST_RECORDS or suspect or alone or (apart and _strange(claim, load[-1], apart))):
             yield load
             load, records = [], 0
         load.append(claim)
         records, alone = records + count, suspect
     if load:
         yield load
+
+
+def _strange(one: Claim, other: Claim, apart: Collection[str]) -> bool:
+    """Whether they are of two runs of which one is kept apart."""
+    runs = {one.claimed.fence.simulation_id, other.claimed.fence.simulation_id}
+    return len(runs) > 1 and any(str(run) in apart for run in runs)
 
 
 ALONE_AFTER = 2  # deaths in company

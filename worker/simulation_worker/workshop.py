@@ -72,7 +72,7 @@ class Workshop:
         got = claim(self._engine, jobs, lease_ms=self._delivery.lease_ms)
         for queue, claims in got.claims.items():
             self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
-            for number, load in enumerate(loads(claims)):
+            for number, load in enumerate(loads(claims, apart=desks[queue].apart)):
                 if number < max(1, self._shares.get(queue, 0)):
                     self._begin_load(load, desks[queue], got)
                 else:
@@ -99,7 +99,8 @@ class Workshop:
         self._books.hand_in([Entry(claim=each, end=Release(fence=each.claimed.fence), lease=lease) for each in load])
 
     def _lease(self, load: Sequence[Claim], got: Claiming) -> Lease:
-        lease = Lease(self._engine, [each.claimed.fence for each in load], lease_ms=self._delivery.lease_ms, asked_s=got.asked_s)
+        fences, lease_ms = [each.claimed.fence for each in load], self._delivery.lease_ms
+        lease = Lease(self._engine, fences, lease_ms=lease_ms, asked_s=got.asked_s, leaving=self._stopping.is_set)
         self.under_way.begin((each.job for each in load), lease)
         return lease
 

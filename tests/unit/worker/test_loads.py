@@ -12,9 +12,9 @@ from simulation_worker.load import Claim, loads
 RUN = SimpleNamespace(id=uuid.UUID(int=1))
 
 
-def claim(batch: int, records: int, crashes: int = 0) -> Claim:
+def claim(batch: int, records: int, crashes: int = 0, run: uuid.UUID = RUN.id) -> Claim:
     claimed = Claimed(
-        fence=Fence(simulation_id=RUN.id, batch=batch, attempt=1),
+        fence=Fence(simulation_id=run, batch=batch, attempt=1),
         run=RUN,
         first_record=0,
         due_ms=[0] * records,
@@ -51,6 +51,12 @@ def test_what_died_twice_is_alone_wherever_it_stands() -> None:
 
 def test_what_died_once_is_in_company() -> None:
     assert together(claim(0, 1), claim(1, 1, crashes=1)) == [[0, 1]]
+
+
+def test_runs_that_are_kept_apart_share_with_no_other() -> None:
+    one, other, third = uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3)
+    claims = [claim(0, 1, run=one), claim(1, 1, run=other), claim(2, 1, run=other), claim(3, 1, run=third), claim(4, 1, run=one)]
+    assert [[each.claimed.fence.batch for each in load] for load in loads(claims, apart={str(other)})] == [[0], [1, 2], [3, 4]]
 
 
 def test_nothing_is_nothing() -> None:
