@@ -72,6 +72,11 @@ class Desk:
         return self._ready
 
     @property
+    def scarce(self) -> bool:
+        """Whether the portal's calls are what work waits for: then a load carries more, which saves calls."""
+        return self._pace.scarce
+
+    @property
     def apart(self) -> frozenset[str]:
         """Runs that share no call with others for now."""
         return self._admission.quarantine.apart

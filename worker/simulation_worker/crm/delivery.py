@@ -51,7 +51,7 @@ def deliver_records(
 ) -> list[dict[int, RecordFate]]:
     """The fate of each part's records, by their number. Raises PortalHeldError when the portal takes nothing more.
 
-    `leaving`: no further records are begun. Those that were are finished, which takes a few calls.
+    `leaving`: after the first hundred no further records are begun. Those that were are finished, which takes a few calls.
     """
     ways = [[_Way(record, part) for record in part.records] for part in parts]
     writer = BatchWriter(client, quarantine)
@@ -140,8 +140,8 @@ class _Trays:
         )
 
     def carry(self, ways: Sequence[_Way]) -> None:
-        for way in ways:
-            if self._leaving():
+        for number, way in enumerate(ways):
+            if number >= MAX_INPUTS and self._leaving():
                 way.joined.append(NOT_BEGUN)
             else:
                 self._put(way, 0)
