@@ -78,8 +78,6 @@ class Admission:
         return known
 
     def _ask(self, client: CrmClient, part: Part, not_before_s: float | None) -> Stages | Held:
-        run, name = part.marks.simulation_id, part.marks.full_name
-        before = self._known.get(run)
         try:
             found: Stages | Held = self._inventory.check(client, part.wants, not_before_s=not_before_s) or NOWHERE
         except LackingError as lacking:
@@ -88,23 +86,30 @@ class Admission:
             if held.reason is not Reason.SCOPE_MISSING:
                 raise
             found = self._held(held.reason, str(held))
+        self._note(part, found)
+        return found
+
+    def _note(self, part: Part, found: Stages | Held) -> None:
+        run = part.marks.simulation_id
         with self._lock:
-            self._known.pop(run, None)
+            before = self._known.pop(run, None)
             self._known[run] = found
             while len(self._known) > RUNS_KNOWN:
                 del self._known[next(iter(self._known))]
         if isinstance(found, Held):
-            log.warning("Simulation %s waits: %s", name, found.message)
+            log.warning("Simulation %s waits: %s", part.marks.full_name, found.message)
             self._tell(run_on(self._portal.name, run), found.reason, found.message, AGAIN_MS)
         elif before != found:  # what an earlier worker told of it may stand in the ledger
             self._tell(run_on(self._portal.name, run), None, "", 0)
-        return found
 
     def _held(self, reason: Reason, message: str) -> Held:
         return Held(reason, message, self._clock() + AGAIN_MS / 1000)
 
     def _spared(self, client: CrmClient, part: Part, fates: dict[int, RecordFate], began_s: float) -> dict[int, RecordFate]:
         """Where all of a run's records were rejected, perhaps because the portal lost what they need: then they wait instead."""
+        missing = next((f for f in fates.values() if isinstance(f, Postponed) and f.reason is Reason.SCOPE_MISSING), None)
+        if missing and part.wants.deals:
+            self._note(part, self._held(missing.reason, f"portal {self._portal.name}: {missing.message}"))
         if not fates or not all(isinstance(fate, Rejected) for fate in fates.values()):
             return fates
         created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]

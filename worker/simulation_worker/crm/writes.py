@@ -21,6 +21,8 @@ from simulation_worker.crm.setup import KEY
 
 MAX_INPUTS = 100
 MAX_ASSOCIATIONS = 2_000
+DEALS = "deals"
+NO_DEALS = "the token may not write deals: grant crm.objects.deals.read and crm.objects.deals.write"
 SEARCH_LATER = "HubSpot refused a call with this record in it, and not all calls may go into finding out which one it is about"
 
 Item = TypeVar("Item")
@@ -33,6 +35,7 @@ class _Call(Generic[Item]):
     send: Callable[[Sequence[Item]], Answer]
     read: Callable[[Sequence[Item], Answer], dict[str, Fate]]
     look_up: Callable[[Sequence[Item]], dict[str, Fate]] | None = None
+    for_deals: bool = False  # a token that may not make it serves all runs without deals no less
 
 
 class BatchWriter:
@@ -62,7 +65,7 @@ class BatchWriter:
             answer = self._client.post(paths.read(object_type), {"inputs": inputs, "idProperty": KEY, "properties": [KEY]})
             return read_found(some, answer) if judge(answer).ruling is Ruling.DONE else {}
 
-        return self._in_chunks(objects, MAX_INPUTS, _Call(send, read_upsert, look_up))
+        return self._in_chunks(objects, MAX_INPUTS, _Call(send, read_upsert, look_up, for_deals=object_type == DEALS))
 
     def associate(self, join: Join, links: Sequence[Link]) -> dict[str, Fate]:
         """Repeating it changes nothing."""
@@ -72,7 +75,7 @@ class BatchWriter:
             inputs = [{"from": {"id": link.from_id}, "to": {"id": link.to_id}, "types": types} for link in some]
             return self._client.post(paths.associate(join.from_type, join.to_type), {"inputs": inputs})
 
-        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(send, read_associations))
+        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(send, read_associations, for_deals=join.from_type == DEALS))
 
     def _in_chunks(self, items: Sequence[Item], size: int, call: _Call[Item]) -> dict[str, Fate]:
         fates: dict[str, Fate] = {}
@@ -92,14 +95,20 @@ class BatchWriter:
             case Ruling.DONE:
                 return self._settle(items, answer, call)
             case Ruling.STOP:
-                assert verdict.reason is not None
-                raise PortalHeldError(verdict.reason, short(explained(verdict.reason, answer)), verdict.wait_ms)
+                return self._stop(items, answer, verdict, call)
             case Ruling.LATER:
                 return self._postpone(items, answer, verdict)
             case Ruling.AGAIN:
                 return self._write(items, call, again=False) if again else self._write_what_is_not_there(items, answer, call)
             case _:
                 return self._isolate(items, answer, call)
+
+    def _stop(self, items: Sequence[Item], answer: Answer, verdict: Verdict, call: _Call[Item]) -> dict[str, Fate]:
+        assert verdict.reason is not None
+        if call.for_deals and verdict.reason is Reason.SCOPE_MISSING:
+            message = short(f"{NO_DEALS}; HubSpot says: {answer.message}")
+            return dict.fromkeys(map(_key, items), _waiting(verdict.reason, message, verdict.wait_ms))
+        raise PortalHeldError(verdict.reason, short(explained(verdict.reason, answer)), verdict.wait_ms)
 
     def _settle(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """Fates as the answer names them. What it didn't name is asked for again in halves; a single one counts a try."""
@@ -150,7 +159,7 @@ class BatchWriter:
 
     def _stop_short(self, items: Sequence[Item], message: str) -> dict[str, Fate]:
         """No call may be made any more; what was written so far keeps its fate."""
-        self._paused = Postponed(reason=Reason.DRAINING, message=message, wait_ms=0, counts_as_try=False)
+        self._paused = _waiting(Reason.DRAINING, message, 0)
         return dict.fromkeys(map(_key, items), self._paused)
 
     def _postpone(self, items: Sequence[Item], answer: Answer, verdict: Verdict) -> dict[str, Fate]:
@@ -170,8 +179,12 @@ class BatchWriter:
 def _later(items: Sequence[Any], answer: Answer) -> dict[str, Fate]:
     """What is wrong with one of them is found out when there are calls for it. No try: most of them are fine."""
     message = short(f"{SEARCH_LATER}: {answer.message}")
-    fate = Postponed(reason=Reason.RECORD_REJECTED, message=message, wait_ms=TEN_SECONDS_MS, counts_as_try=False)
-    return dict.fromkeys(map(_key, items), fate)
+    return dict.fromkeys(map(_key, items), _waiting(Reason.RECORD_REJECTED, message, TEN_SECONDS_MS))
+
+
+def _waiting(reason: Reason, message: str, wait_ms: int) -> Postponed:
+    """Through no fault of the record's."""
+    return Postponed(reason=reason, message=message, wait_ms=wait_ms, counts_as_try=False)
 
 
 def _key(item: Any) -> str:
