@@ -185,5 +185,5 @@ def test_a_token_that_may_read_deals_and_not_write_them_holds_the_run_alone(
     problem = problem_of(engine, with_deals)
     assert problem is not None
     assert (problem.reason, ledger.run(with_deals).records_failed) == (Reason.SCOPE_MISSING, 0)
-    assert "grant crm.objects.deals.write" in problem.message
+    assert "grant crm.objects.deals.read and crm.objects.deals.write" in problem.message
     assert ledger.run(without).status is Status.COMPLETED

@@ -90,7 +90,9 @@ class BatchWriter:
             answer = call.send(items)
         except FenceLostError as lost:
             return self._stop_short(items, str(lost))
-        verdict = judge(answer)
+        return self._follow(judge(answer), items, answer, call, again=again)
+
+    def _follow(self, verdict: Verdict, items: Sequence[Item], answer: Answer, call: _Call[Item], *, again: bool) -> dict[str, Fate]:
         match verdict.ruling:
             case Ruling.DONE:
                 return self._settle(items, answer, call)
