@@ -18,7 +18,7 @@ from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import NOWHERE, Part, deliver_records
-from simulation_worker.crm.errors import PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Postponed, RecordFate, Rejected
 from simulation_worker.crm.inventory import Inventory
 from simulation_worker.crm.quarantine import Quarantine
@@ -86,6 +86,8 @@ class Admission:
             if held.reason is not Reason.SCOPE_MISSING:
                 raise
             found = self._held(held.reason, str(held))
+        except FenceLostError as lost:
+            return self._stopped(lost)
         self._note(part, found)
         return found
 
@@ -105,6 +107,10 @@ class Admission:
     def _held(self, reason: Reason, message: str) -> Held:
         return Held(reason, message, self._clock() + AGAIN_MS / 1000)
 
+    def _stopped(self, lost: FenceLostError) -> Held:
+        """No call may be made any more, so it isn't known whether the portal can take the run: that is for the next attempt."""
+        return Held(Reason.DRAINING, str(lost), self._clock())
+
     def _spared(self, client: CrmClient, part: Part, fates: dict[int, RecordFate], began_s: float) -> dict[int, RecordFate]:
         """Where all of a run's records were rejected, perhaps because the portal lost what they need: then they wait instead."""
         missing = next((f for f in fates.values() if isinstance(f, Postponed) and f.reason is Reason.SCOPE_MISSING), None)
@@ -112,7 +118,10 @@ class Admission:
             self._note(part, self._held(missing.reason, f"portal {self._portal.name}: {missing.message}"))
         if not fates or not all(isinstance(fate, Rejected) for fate in fates.values()):
             return fates
-        created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
+        try:
+            created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
+        except FenceLostError as lost:
+            return _postponed(part, self._stopped(lost), 0)
         if created:
             message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
             log.warning("%s", message)
