@@ -18,9 +18,10 @@ from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import NOWHERE, Part, deliver_records
-from simulation_worker.crm.errors import PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Postponed, RecordFate, Rejected
 from simulation_worker.crm.inventory import Inventory
+from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.wants import LackingError, Stages
 
 log = logging.getLogger(__name__)
@@ -51,16 +52,17 @@ class Admission:
         self._portal = portal
         self._tell = tell
         self._clock = clock
+        self.quarantine = Quarantine(portal.calls_per_ten_seconds, clock=clock)
         self._inventory = Inventory(portal, clock=clock)
         self._known: dict[UUID, Stages | Held] = {}
         self._lock = threading.Lock()
 
-    def deliver(self, client: CrmClient, parts: Sequence[Part]) -> list[dict[int, RecordFate]]:
+    def deliver(self, client: CrmClient, parts: Sequence[Part], leaving: Callable[[], bool]) -> list[dict[int, RecordFate]]:
         """Of what the portal can take; the rest is postponed. Raises PortalHeldError."""
         began_s = self._clock()
         standing = [self._standing(client, part) for part in parts]
         going = [replace(part, stages=stages) for part, stages in zip(parts, standing, strict=True) if isinstance(stages, Stages)]
-        delivered = iter(deliver_records(client, going, clock=self._clock) if going else ())
+        delivered = iter(deliver_records(client, going, self.quarantine, clock=self._clock, leaving=leaving) if going else ())
         fates = [
             _postponed(part, held, held.wait_ms(self._clock())) if isinstance(held, Held) else next(delivered)
             for part, held in zip(parts, standing, strict=True)
@@ -76,8 +78,6 @@ class Admission:
         return known
 
     def _ask(self, client: CrmClient, part: Part, not_before_s: float | None) -> Stages | Held:
-        run, name = part.marks.simulation_id, part.marks.full_name
-        before = self._known.get(run)
         try:
             found: Stages | Held = self._inventory.check(client, part.wants, not_before_s=not_before_s) or NOWHERE
         except LackingError as lacking:
@@ -86,26 +86,42 @@ class Admission:
             if held.reason is not Reason.SCOPE_MISSING:
                 raise
             found = self._held(held.reason, str(held))
+        except FenceLostError as lost:
+            return self._stopped(lost)
+        self._note(part, found)
+        return found
+
+    def _note(self, part: Part, found: Stages | Held) -> None:
+        run = part.marks.simulation_id
         with self._lock:
-            self._known.pop(run, None)
+            before = self._known.pop(run, None)
             self._known[run] = found
             while len(self._known) > RUNS_KNOWN:
                 del self._known[next(iter(self._known))]
         if isinstance(found, Held):
-            log.warning("Simulation %s waits: %s", name, found.message)
+            log.warning("Simulation %s waits: %s", part.marks.full_name, found.message)
             self._tell(run_on(self._portal.name, run), found.reason, found.message, AGAIN_MS)
         elif before != found:  # what an earlier worker told of it may stand in the ledger
             self._tell(run_on(self._portal.name, run), None, "", 0)
-        return found
 
     def _held(self, reason: Reason, message: str) -> Held:
         return Held(reason, message, self._clock() + AGAIN_MS / 1000)
 
+    def _stopped(self, lost: FenceLostError) -> Held:
+        """No call may be made any more, so it isn't known whether the portal can take the run: that is for the next attempt."""
+        return Held(Reason.DRAINING, str(lost), self._clock())
+
     def _spared(self, client: CrmClient, part: Part, fates: dict[int, RecordFate], began_s: float) -> dict[int, RecordFate]:
         """Where all of a run's records were rejected, perhaps because the portal lost what they need: then they wait instead."""
+        missing = next((f for f in fates.values() if isinstance(f, Postponed) and f.reason is Reason.SCOPE_MISSING), None)
+        if missing and part.wants.deals:
+            self._note(part, self._held(missing.reason, f"portal {self._portal.name}: {missing.message}"))
         if not fates or not all(isinstance(fate, Rejected) for fate in fates.values()):
             return fates
-        created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
+        try:
+            created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
+        except FenceLostError as lost:
+            return _postponed(part, self._stopped(lost), 0)
         if created:
             message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
             log.warning("%s", message)

@@ -110,8 +110,8 @@ class Delivery:
         crm_ids = {f"{index}.{role}": id_ for index, fate in delivered for role, id_ in fate.crm_ids.items()}
         if len(delivered) == len(by_index) and len(moments_s := {fate.answered_s for _, fate in delivered}) == 1:
             return Finish(fence=claimed.fence, rest_delivered_ms=round(moments_s.pop() * 1000 + ahead_ms), crm_ids=crm_ids)
-        postponed = [fate for fate in by_index.values() if isinstance(fate, Postponed)]
-        wait_ms = retry_after_ms(postponed, max(claimed.tries, default=0), self._dice())
+        postponed = [(fate, claimed.tries[index]) for index, fate in by_index.items() if isinstance(fate, Postponed)]
+        wait_ms = retry_after_ms(postponed, self._dice())
         results = [_result(index, fate, ahead_ms) for index, fate in by_index.items()]
         return Finish(fence=claimed.fence, results=results, retry_after_ms=wait_ms, crm_ids=crm_ids)
 

@@ -93,6 +93,16 @@ class Desk:
         """Whether the account and its properties were found in order."""
         return self._ready
 
+    @property
+    def scarce(self) -> bool:
+        """Whether the portal's calls are what work waits for: then a load carries more, which saves calls."""
+        return self.budget.scarce
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """Runs that share no call with others for now."""
+        return self._admission.quarantine.apart
+
     def make_ready(self) -> bool:
         """Checks the account and its properties once. False: the portal is held, and the ledger knows why."""
         if self._ready:
@@ -119,7 +129,7 @@ class Desk:
         client, before = self._client(), self._pauses
         client.before_call = lease.hold_for
         try:
-            fates = self._admission.deliver(client, parts)
+            fates = self._admission.deliver(client, parts, lease.leaving)
         except (FenceLostError, PausedError) as stop:  # while the portal was asked what it has
             return _all_postponed(parts, Postponed(reason=stop.reason, message=str(stop), wait_ms=stop.wait_ms, counts_as_try=False))
         except PortalHeldError as held:

@@ -13,19 +13,20 @@ LONGEST_OUTAGE_MS = 30_000
 LONGEST_CRASH_MS = 30_000
 
 
-def retry_after_ms(postponed: Sequence[Postponed], tries: int, dice: float) -> int:
-    """For a batch of which these records were postponed; `tries` is the most any of them had, `dice` in 0 … 1.
+def retry_after_ms(postponed: Sequence[tuple[Postponed, int]], dice: float) -> int:
+    """For a batch of which these records were postponed, each with the tries it had before; `dice` in 0 … 1. The longest counts for all."""
+    return max((record_after_ms(fate, tries, dice) for fate, tries in postponed), default=0)
 
-    The portal's own wait where it gave one; for a record's own trouble 1 s, 4 s, 16 s … up to 5 min. Up to half is taken off at random,
-    so that batches that failed together don't return together.
+
+def record_after_ms(fate: Postponed, tries: int, dice: float) -> int:
+    """The portal's own wait, to the millisecond; for what may be the record's own trouble 1 s, 4 s, 16 s … up to 5 min.
+
+    Of the latter up to half is taken off at random, so that batches that failed together don't return together.
     """
-    if not postponed:
-        return 0
-    asked = max(fate.wait_ms for fate in postponed)
-    if not any(fate.counts_as_try for fate in postponed):
-        return asked
+    if not fate.counts_as_try:
+        return fate.wait_ms
     longest = min(LONGEST_MS, FIRST_MS << (2 * min(tries, 10)))
-    return max(asked // 2, round(longest * (1 - dice / 2)))
+    return max(fate.wait_ms // 2, round(longest * (1 - dice / 2)))
 
 
 def after_crash_ms(crashes: int) -> int:

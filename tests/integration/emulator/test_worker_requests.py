@@ -8,9 +8,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from simulation_worker.crm.pace import Pace
 
 from references.hubspot_documents import Wire
+from references.unpaced import Unpaced
 from simulation_core.content.values import Company, Contact, Record
 from simulation_core.portals import Portal
 from simulation_sandbox.hubspot.server import EmulatorServer
@@ -25,7 +25,7 @@ SIMULATION = UUID("6f1c2a55-0000-4222-8333-444455556666")
 @pytest.fixture
 def client(emulator: EmulatorServer, wire: Wire) -> Iterator[CrmClient]:
     """Of a prepared portal. At the end every request is held against the documents, also those that were refused."""
-    made = CrmClient(url=emulator.url, token="any", pace=Pace(190, sleep=lambda _: None))
+    made = CrmClient(url=emulator.url, token="any", pace=Unpaced())
     prepare(made, Portal(name="default", allowed_namespaces=("*",), url=emulator.url))
     yield made
     made.close()

@@ -168,3 +168,22 @@ def test_a_missing_scope_for_deals_holds_the_run_and_not_the_portal(
     assert "grant crm.objects.deals.read" in problem.message
     assert ledger.run(without).status is Status.COMPLETED
     assert ledger.run(with_deals).records_failed == 0
+
+
+def test_a_token_that_may_read_deals_and_not_write_them_holds_the_run_alone(
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine
+) -> None:
+    kinds, rights = ("companies", "contacts", "deals"), ("read", "write")
+    granted = [f"crm.{what}.{kind}.{right}" for what in ("objects", "schemas") for kind in kinds for right in rights]
+    granted.remove("crm.objects.deals.write")
+    register = {"token": "narrow", "accountId": 777, "scopes": granted}
+    httpx.post(outside.url + "/_emulator/accounts", json=register).raise_for_status()
+    desk = make_desk(token="narrow")
+    with_deals, without = ledger.publish(records=2, records_={"deals": {"percent": 100}}), ledger.publish(records=2)
+    for run in (with_deals, without):
+        delivery.deliver(request_for(run), desk)
+    problem = problem_of(engine, with_deals)
+    assert problem is not None
+    assert (problem.reason, ledger.run(with_deals).records_failed) == (Reason.SCOPE_MISSING, 0)
+    assert "grant crm.objects.deals.read and crm.objects.deals.write" in problem.message
+    assert ledger.run(without).status is Status.COMPLETED

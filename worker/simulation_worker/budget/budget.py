@@ -31,6 +31,8 @@ CALLS_EACH, CALLS_MORE = 2, 1  # for each hundred records of a load companies an
 LONGEST_WAIT_US = 15_000_000  # a call beyond what its load had reserved waits its turn; liveness allows far more
 ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
+SCARCE_SECONDS = 5.0  # for so long after something had to wait, calls count as scarce
+WORTH_SAVING_SECONDS = 0.05
 Answer = TypeVar("Answer")
 SEARCHES = Limit(SEARCHES_PER_TEN_SECONDS)
 
@@ -60,6 +62,7 @@ class Budget:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._given_back = 0
+        self._lacked_s = float("-inf")  # when there was last work, or a call, that had to wait
         self._workers = ASSUMED_WORKERS
         self._alone: LocalPace | None = None
         self._redis_again_s = 0.0
@@ -77,6 +80,11 @@ class Budget:
         """Seconds until there are calls for another load; 0: there may be now."""
         return self.view.paced_for_s(self._clock())
 
+    @property
+    def scarce(self) -> bool:
+        """Whether more is wanted than may be called: then calls are worth saving."""
+        return self._clock() - self._lacked_s < SCARCE_SECONDS
+
     def gate(self, jobs_a_load: int, jobs_a_call: int) -> Gate:
         """For one take."""
         with self._lock:
@@ -89,6 +97,8 @@ class Budget:
         now_s = self._clock()
         self._heard(admission)
         self.view.paced(now_s + admission.wait_us / 1e6)
+        if admission.wait_us:
+            self._lacked_s = now_s
         self._metrics.taken.inc(admission.uses)
         return Purse.of(admission, self.limit.spacing_us, now_s)
 
@@ -109,6 +119,8 @@ class Budget:
             moment_s = self._draw(search=search)
         if (wait_s := moment_s - self._clock()) > 0:
             self._metrics.waited.inc(wait_s)
+            if wait_s > WORTH_SAVING_SECONDS:
+                self._lacked_s = self._clock()
             self._sleep(wait_s)
             self._be_open()
 

@@ -12,23 +12,17 @@ from dataclasses import dataclass, field
 
 from simulation_core.content.keys import role_of
 from simulation_core.content.values import Record
+from simulation_core.reasons import Reason
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.fates import Delivered, Fate, Postponed, RecordFate, Rejected, Written
+from simulation_worker.crm.inputs import CONTACT_TO_COMPANY, DEAL_TO_COMPANY, DEAL_TO_CONTACT, JOINS, Join, Link, Object
 from simulation_worker.crm.properties import Marks, company_object, contact_object, deal_object
+from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.wants import Stages, Wants
-from simulation_worker.crm.writes import (
-    CONTACT_TO_COMPANY,
-    DEAL_TO_COMPANY,
-    DEAL_TO_CONTACT,
-    JOINS,
-    MAX_INPUTS,
-    BatchWriter,
-    Join,
-    Link,
-    Object,
-)
+from simulation_worker.crm.writes import MAX_INPUTS, BatchWriter
 
 NOWHERE = Stages(opened="", won="")  # of records without deals
+NOT_BEGUN = Postponed(reason=Reason.DRAINING, message="the worker leaves", wait_ms=0, counts_as_try=False)
 
 
 @dataclass(frozen=True)
@@ -48,11 +42,21 @@ class Part:
 
 
 def deliver_records(
-    client: CrmClient, parts: Sequence[Part], *, clock: Callable[[], float] = time.monotonic
+    client: CrmClient,
+    parts: Sequence[Part],
+    quarantine: Quarantine,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    leaving: Callable[[], bool] = lambda: False,
 ) -> list[dict[int, RecordFate]]:
-    """The fate of each part's records, by their number. Raises PortalHeldError when the portal takes nothing more."""
+    """The fate of each part's records, by their number. Raises PortalHeldError when the portal takes nothing more.
+
+    `leaving`: after the first hundred no further records are begun. Those that were are finished, which takes a few calls.
+    """
     ways = [[_Way(record, part) for record in part.records] for part in parts]
-    _Trays(BatchWriter(client), clock).carry([way for of_part in ways for way in of_part])
+    writer = BatchWriter(client, quarantine)
+    _Trays(writer, clock, leaving).carry([way for of_part in ways for way in of_part])
+    quarantine.learn({str(part.marks.simulation_id) for part in parts}, writer.spoilt)
     return [{way.record.number: way.fate() for way in of_part} for of_part in ways]
 
 
@@ -125,9 +129,10 @@ class _Tray:
 
 
 class _Trays:
-    def __init__(self, writer: BatchWriter, clock: Callable[[], float]) -> None:
+    def __init__(self, writer: BatchWriter, clock: Callable[[], float], leaving: Callable[[], bool]) -> None:
         self._writer = writer
         self._clock = clock
+        self._leaving = leaving
         self._trays = (
             _Tray("companies", _Way.companies),
             _Tray("contacts", _Way.contacts),
@@ -135,11 +140,14 @@ class _Trays:
         )
 
     def carry(self, ways: Sequence[_Way]) -> None:
-        for way in ways:
-            self._put(way, 0)
+        for number, way in enumerate(ways):
+            if number >= MAX_INPUTS and self._leaving():
+                way.joined.append(NOT_BEGUN)
+            else:
+                self._put(way, 0)
         for step in range(len(self._trays)):
             self._send(step, at_least=1)
-        self._join([way for way in ways if way.whole])
+        self._join([way for way in ways if way.fates and way.whole])
 
     def _put(self, way: _Way, step: int) -> None:
         """Its next objects into their tray: those of `step`, or, where it has none of them, of the next."""

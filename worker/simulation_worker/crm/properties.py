@@ -8,9 +8,9 @@ from uuid import UUID
 
 from simulation_core.clock import iso_ms
 from simulation_core.content.values import Company, Contact, Deal
+from simulation_worker.crm.inputs import Object
 from simulation_worker.crm.setup import ID, NAME
 from simulation_worker.crm.wants import Stages
-from simulation_worker.crm.writes import Object
 
 
 @dataclass(frozen=True)
