@@ -55,6 +55,12 @@ class Reason(enum.StrEnum):
     SCOPE_MISSING = "ScopeMissing", "The portal's token lacks a scope that the message names."
     ACCOUNT_TYPE_REFUSED = "AccountTypeRefused", "The account is not a test account and the portal doesn't set allowProduction."
     PROPERTY_UNUSABLE = "PropertyUnusable", "A HubSpot property the product needs exists in a form it can't use; the message says which."
+    # what was asked for after the run
+    RETRYING_FAILED = "RetryingFailed", "Failed records are tried again, as the annotation simulation-operator.dev/retry-failed asks."
+    NOTHING_TO_RETRY = (
+        "NothingToRetry",
+        "The annotation simulation-operator.dev/retry-failed found no record to try again.",
+    )
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."

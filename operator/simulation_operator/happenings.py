@@ -85,6 +85,16 @@ def records_failed(before: Status, after: Status) -> Iterator[Happening]:
         yield Happening(Reason.RECORDS_FAILED, f"{failed} records have failed so far{last}", warning=True)
 
 
+def retried(before: Status, after: Status) -> Iterator[Happening]:
+    if after.get("handledRetryToken") == before.get("handledRetryToken"):
+        return
+    records = before.get("recordsFailed", 0) - after.get("recordsFailed", 0)
+    if records > 0:
+        yield Happening(Reason.RETRYING_FAILED, f"{records} failed records are tried again")
+    else:
+        yield Happening(Reason.NOTHING_TO_RETRY, Reason.NOTHING_TO_RETRY.meaning)
+
+
 def shifted(before: Status, after: Status) -> Iterator[Happening]:
     """Once a Simulation has a start, nothing else moves it."""
     if before.get("startTime") and after.get("startTime") and (by_ms := _moment_ms(after) - _moment_ms(before)) > 0:
@@ -115,6 +125,7 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     shifted,
     records_skipped,
     late,
+    retried,
     records_failed,
     ended,
 )

@@ -11,6 +11,8 @@ GROUP = "simulation-operator.dev"
 VERSION = "v1alpha1"
 PLURAL = "simulations"
 KIND = "Simulation"
+RETRY_FAILED = f"{GROUP}/retry-failed"
+LONGEST_TOKEN = 256  # what the status takes
 API_VERSION = f"{GROUP}/{VERSION}"
 
 
@@ -35,6 +37,7 @@ class Simulation:
     spec: Mapping[str, Any]
     status: Mapping[str, Any] = field(default_factory=dict)
     deleting: bool = False  # has a deletionTimestamp, which can't be taken back
+    retry_token: str = ""  # wishes of the user's, by annotation; empty: none
     version: int = 0  # grows with every write to the object, whoever's
 
     @classmethod
@@ -46,6 +49,12 @@ class Simulation:
             spec=body.get("spec") or {},
             status=body.get("status") or {},
             deleting="deletionTimestamp" in metadata,
+            retry_token=_token(metadata, RETRY_FAILED),
             # Comparable for one object (KEP-5504; it is etcd's revision).
             version=int(metadata.get("resourceVersion", 0)),
         )
+
+
+def _token(metadata: Mapping[str, Any], annotation: str) -> str:
+    """Anybody may write annotations: what the status or Postgres can't hold is cut off."""
+    return str((metadata.get("annotations") or {}).get(annotation, "")).replace("\x00", "")[:LONGEST_TOKEN]

@@ -125,6 +125,7 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "lateness": _lateness(progress),
         "portal": {"name": run.portal, **view.account},
         "failures": [_failure(failure) for failure in list(progress.failures)[-SHOWN_FAILURES:]] or None,
+        "handledRetryToken": run.retry_token,
         "message": _sentence(_message(view, progress, blocking)),
     }
     return {name: value for name, value in shown.items() if value is not None}

@@ -71,8 +71,9 @@ class Run:
     shift_ms: int
     reason: str | None  # why it FAILED, a reasons.Reason
     message: str | None
-    finished_ms: int | None
+    finished_ms: int | None  # of the last end: a run may be reopened
     deleted_ms: int | None
+    retry_token: str | None = None  # the last wish to retry what failed that was carried out
 
 
 # Named tuples, where an object is made for each batch that passes through: made in a fifth of a frozen dataclass's time.

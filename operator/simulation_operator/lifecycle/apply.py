@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import UserUnknownError
 from simulation_core.ledger import accept as acceptance
-from simulation_core.ledger import changes, control
+from simulation_core.ledger import changes, control, retrying
 from simulation_core.plan import PLAN_VERSION
 from simulation_core.reasons import Reason
 from simulation_operator.advising import Adviser
@@ -27,6 +27,7 @@ from simulation_operator.lifecycle.decide import (
     Refuse,
     ResolveStart,
     Resume,
+    RetryFailed,
     Suspend,
     UpdateChangeable,
     Wait,
@@ -84,6 +85,10 @@ class Applier:
             case Delete():
                 await self.threads.ledger(control.delete, self.engine, key.uid)
                 self.roster.forget(key.uid)
+            case RetryFailed(token):
+                records = await self.threads.ledger(retrying.retry_failed, self.engine, key.uid, token)
+                log.info("%s: %d failed records are tried again", key, records)
+                self.queue.add(key)
             case UpdateChangeable(spec):
                 await self.threads.ledger(changes.set_changeable, self.engine, key.uid, spec)
                 self.queue.add(key)

@@ -102,7 +102,29 @@ class UpdateChangeable:
     spec: Mapping[str, Any]
 
 
-Action = Nothing | Wait | Refuse | Look | Accept | Plan | Advise | ResolveStart | Suspend | Resume | Cancel | Delete | UpdateChangeable
+@dataclass(frozen=True)
+class RetryFailed:
+    """Try what failed once more, under this token, which is carried out once."""
+
+    token: str
+
+
+Action = (
+    Nothing
+    | Wait
+    | Refuse
+    | Look
+    | Accept
+    | Plan
+    | Advise
+    | ResolveStart
+    | Suspend
+    | Resume
+    | Cancel
+    | Delete
+    | UpdateChangeable
+    | RetryFailed
+)
 
 
 @dataclass(frozen=True)
@@ -241,6 +263,13 @@ class _Accepted:
     run: Run
 
 
+def retry_what_failed_when_asked(accepted: _Accepted) -> Decision | None:
+    token = accepted.simulation.retry_token
+    if not token or token == accepted.run.retry_token:
+        return None
+    return Decision(RetryFailed(token), Reason.RETRYING_FAILED, f"the annotation retry-failed is {token!r}")
+
+
 def leave_what_has_ended(accepted: _Accepted) -> Decision | None:
     if not (accepted.run.status.terminal or accepted.run.run_state is RunState.DELETED):
         return None
@@ -308,6 +337,7 @@ _BEFORE_ACCEPTANCE: tuple[Callable[[_Newcomer], Decision | None], ...] = (
     _judge_the_spec,
 )
 _AFTER_ACCEPTANCE: tuple[Callable[[_Accepted], Decision | None], ...] = (
+    retry_what_failed_when_asked,  # also of what has ended
     leave_what_has_ended,
     cancel_when_asked,
     suspend_when_asked,

@@ -74,6 +74,13 @@ class Cluster:
             **self._where, name=name, body={"spec": spec}, _content_type="application/merge-patch+json"
         )
 
+    def annotate(self, name: str = "launch", **annotations: str) -> None:
+        """By names without our prefix, hyphens written as underscores."""
+        given = {f"simulation-operator.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        self._custom.patch_namespaced_custom_object(
+            **self._where, name=name, body={"metadata": {"annotations": given}}, _content_type="application/merge-patch+json"
+        )
+
     def delete(self, name: str = "launch") -> None:
         self._custom.delete_namespaced_custom_object(**self._where, name=name)
 

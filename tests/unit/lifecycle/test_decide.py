@@ -28,6 +28,7 @@ from simulation_operator.lifecycle.decide import (
     Refuse,
     ResolveStart,
     Resume,
+    RetryFailed,
     Suspend,
     UpdateChangeable,
     Wait,
@@ -268,3 +269,11 @@ def test_what_was_changed_is_stored_before_a_resume_that_asks_for_it() -> None:
     assert action.spec["missedRecords"] == "Skip"
     stored_by_now = replace(suspended, spec=stored({**SPEC, "missedRecords": "Skip"}))
     assert decide(replace(changed, run=stored_by_now)).action == Resume()
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_what_failed_is_retried_once_a_token_whatever_became_of_the_run(status: Status) -> None:
+    asked = Simulation(key=KEY, generation=1, spec=SPEC, retry_token="one")
+    assert decide(seen(simulation=asked, run=replace(RUN, status=status))).action == RetryFailed("one")
+    assert not isinstance(decide(seen(simulation=asked, run=replace(RUN, status=status, retry_token="one"))).action, RetryFailed)
+    assert isinstance(decide(seen(simulation=asked, run=None)).action, Accept)
