@@ -61,6 +61,10 @@ class Reason(enum.StrEnum):
         "NothingToRetry",
         "The annotation simulation-operator.dev/retry-failed found no record to try again.",
     )
+    VERIFIED = "Verified", "The CRM holds every object that was delivered, and none beyond them under the run's name."
+    VERIFYING = "Verifying", "The CRM is being compared with what was delivered."
+    DIFFERENCES_FOUND = "DifferencesFound", "The CRM lacks objects that were delivered, or holds others under the run's name."
+    NOT_FINISHED = "NotFinished", "What was asked for is done when the run has ended."
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."

@@ -95,6 +95,13 @@ def retried(before: Status, after: Status) -> Iterator[Happening]:
         yield Happening(Reason.NOTHING_TO_RETRY, Reason.NOTHING_TO_RETRY.meaning)
 
 
+def verified(before: Status, after: Status) -> Iterator[Happening]:
+    if after.get("verification", {}).get("time") == before.get("verification", {}).get("time"):
+        return
+    condition = find(after, "Verified")
+    yield Happening(condition["reason"], condition.get("message", ""), warning=condition["status"] == "False")
+
+
 def shifted(before: Status, after: Status) -> Iterator[Happening]:
     """Once a Simulation has a start, nothing else moves it."""
     if before.get("startTime") and after.get("startTime") and (by_ms := _moment_ms(after) - _moment_ms(before)) > 0:
@@ -128,6 +135,7 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     retried,
     records_failed,
     ended,
+    verified,
 )
 
 

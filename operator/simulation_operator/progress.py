@@ -89,7 +89,7 @@ class ProgressLoop:
     # what to show
 
     def _of_interest(self) -> list[UUID]:
-        return [entry.key.uid for entry in self.roster if not entry.finished or entry.key.uid in self.roster.unshown]
+        return [entry.key.uid for entry in self.roster if entry.of_interest or entry.key.uid in self.roster.unshown]
 
     def _ask(self, ids: list[UUID]) -> Facts:
         for _ in range(FOLDS_A_TICK):

@@ -12,6 +12,7 @@ VERSION = "v1alpha1"
 PLURAL = "simulations"
 KIND = "Simulation"
 RETRY_FAILED = f"{GROUP}/retry-failed"
+VERIFY = f"{GROUP}/verify"
 LONGEST_TOKEN = 256  # what the status takes
 API_VERSION = f"{GROUP}/{VERSION}"
 
@@ -37,6 +38,7 @@ class Simulation:
     spec: Mapping[str, Any]
     status: Mapping[str, Any] = field(default_factory=dict)
     deleting: bool = False  # has a deletionTimestamp, which can't be taken back
+    verify_token: str = ""
     retry_token: str = ""  # wishes of the user's, by annotation; empty: none
     version: int = 0  # grows with every write to the object, whoever's
 
@@ -50,6 +52,7 @@ class Simulation:
             status=body.get("status") or {},
             deleting="deletionTimestamp" in metadata,
             retry_token=_token(metadata, RETRY_FAILED),
+            verify_token=_token(metadata, VERIFY),
             # Comparable for one object (KEP-5504; it is etcd's revision).
             version=int(metadata.get("resourceVersion", 0)),
         )

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from simulation_core.reasons import Reason
+from simulation_operator.conditions import find
 from simulation_operator.resource import Key, Simulation
 
 
@@ -39,6 +40,16 @@ class Entry:
     def finished(self) -> bool:
         """The end has been shown; nothing is left to say about this Simulation."""
         return self.written.get("phase") in {"Completed", "Failed", "Cancelled"}
+
+    @property
+    def of_interest(self) -> bool:
+        return not self.finished or _still_asked_for(self.written)
+
+
+def _still_asked_for(status: Mapping[str, Any]) -> bool:
+    """Something was begun after the end of the run, and its end isn't shown yet."""
+    verified = find(status, "Verified")
+    return verified.get("status") == "False" and verified.get("reason") != Reason.DIFFERENCES_FOUND
 
 
 class Roster:
@@ -104,4 +115,4 @@ class Roster:
 
 def _asked(simulation: Simulation) -> tuple[object, ...]:
     """What is asked for by other means than the spec."""
-    return simulation.deleting, simulation.retry_token
+    return simulation.deleting, simulation.retry_token, simulation.verify_token

@@ -1,7 +1,10 @@
 """What a run created in the CRM, as the ledger knows it: batch by batch, so that a run of any size is read in little memory."""
 
+# ruff: noqa: S608 - only constants of the ledger are put into statements; values are always bound
+
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,6 +45,21 @@ SELECT b.number, b.first_record, b.attempt, b.outcomes, b.crm_ids, b.delivered_o
 FROM batches b WHERE b.simulation_id = :id AND b.number > :after AND b.attempt > 0 ORDER BY b.number LIMIT :limit
 """)
 
+MARK_EACH = 100
+_MARKS = text(f"SELECT first_record FROM batches WHERE simulation_id = :id AND number % {MARK_EACH} = 0 ORDER BY number")
+
+# By the primary key, within the hundred batches behind the mark.
+_DELIVERED = text(f"""
+SELECT g.position FROM unnest(CAST(:records AS integer[]), CAST(:roles AS text[]), CAST(:marks AS integer[]))
+    WITH ORDINALITY AS g (record, role, mark, position)
+CROSS JOIN LATERAL (
+    SELECT b.first_record, b.crm_ids FROM batches b
+    WHERE b.simulation_id = :id AND b.number >= g.mark AND b.number < g.mark + {MARK_EACH} AND b.first_record <= g.record
+    ORDER BY b.number DESC LIMIT 1
+) b
+WHERE jsonb_exists(b.crm_ids, (g.record - b.first_record) || '.' || g.role)
+""")
+
 _COUNT = text("""
 SELECT k.role, count(*) FROM batches b
 CROSS JOIN LATERAL (SELECT left(split_part(key, '.', 2), 1) AS role FROM jsonb_object_keys(b.crm_ids) AS key) k
@@ -63,6 +81,42 @@ def objects(engine: Engine, run: Run, *, batches_a_page: int = BATCHES_A_PAGE) -
         for batch in batches:
             yield from batch.objects
         after = batches[-1].number
+
+
+def chunks(engine: Engine, run: Run, *, after: int, least: int) -> Iterator[list[BegunBatch]]:
+    """The begun batches behind number `after`, so many together that they have `least` records or more."""
+    chunk: list[BegunBatch] = []
+    while batches := page(engine, run, after=after):
+        for batch in batches:
+            chunk.append(batch)
+            if sum(each.records for each in chunk) >= least:
+                yield chunk
+                chunk = []
+        after = batches[-1].number
+    if chunk:
+        yield chunk
+
+
+class Delivered:
+    """Says of any record of a run whether it was delivered with an object of a role. Remembers where each hundredth batch begins."""
+
+    def __init__(self, engine: Engine, run: Run) -> None:
+        self._engine, self._run = engine, run
+        with transaction(engine) as connection:
+            self._firsts = list(connection.scalars(_MARKS, {"id": run.id}))
+
+    def which(self, wanted: Sequence[tuple[int, str]]) -> list[bool]:
+        """Of each record and role, in their order."""
+        records = [record for record, _ in wanted]
+        values = {
+            "id": self._run.id,
+            "records": records,
+            "roles": [role for _, role in wanted],
+            "marks": [(bisect_right(self._firsts, record) - 1) * MARK_EACH for record in records],
+        }
+        with transaction(self._engine) as connection:
+            found = set(connection.scalars(_DELIVERED, values))
+        return [position + 1 in found for position in range(len(wanted))]
 
 
 def count(engine: Engine, id: UUID) -> dict[str, int]:  # noqa: A002 - the column's name

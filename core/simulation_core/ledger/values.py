@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -174,6 +174,19 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ErrandState:
+    """What is to be shown of an errand."""
+
+    token: str
+    done: bool
+    progress: Mapping[str, Any]
+    result: Mapping[str, Any] | None  # of the last time it was done, which may be for an earlier token
+    reason: str | None  # what it waits for, a reasons.Reason
+    message: str
+    done_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """What the CR's status shows of one run, folded from deltas; 40 equal buckets from start to end."""
 
@@ -189,6 +202,7 @@ class Progress:
     lateness_p50_ms: int | None
     lateness_p99_ms: int | None
     failures: Sequence[Failure]  # the last five
+    errands: Mapping[str, ErrandState] = field(default_factory=dict)  # of those that take the run as a whole, by kind
 
 
 @dataclass(frozen=True, kw_only=True)

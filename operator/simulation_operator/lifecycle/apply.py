@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import UserUnknownError
 from simulation_core.ledger import accept as acceptance
-from simulation_core.ledger import changes, control, retrying
+from simulation_core.ledger import changes, control, errands, retrying
 from simulation_core.plan import PLAN_VERSION
+from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.advising import Adviser
 from simulation_operator.api import Api
@@ -30,6 +31,7 @@ from simulation_operator.lifecycle.decide import (
     RetryFailed,
     Suspend,
     UpdateChangeable,
+    Verify,
     Wait,
 )
 from simulation_operator.lifecycle.observe import Observation
@@ -85,13 +87,20 @@ class Applier:
             case Delete():
                 await self.threads.ledger(control.delete, self.engine, key.uid)
                 self.roster.forget(key.uid)
+            case RetryFailed() | Verify() | UpdateChangeable():
+                await self.threads.ledger(self._record, key, decision.action)
+                self.queue.add(key)
+
+    def _record(self, key: Key, action: RetryFailed | Verify | UpdateChangeable) -> None:
+        """On a thread for the ledger."""
+        match action:
             case RetryFailed(token):
-                records = await self.threads.ledger(retrying.retry_failed, self.engine, key.uid, token)
+                records = retrying.retry_failed(self.engine, key.uid, token)
                 log.info("%s: %d failed records are tried again", key, records)
-                self.queue.add(key)
+            case Verify(token):
+                errands.ask(self.engine, key.uid, Kind.VERIFY, token=token)
             case UpdateChangeable(spec):
-                await self.threads.ledger(changes.set_changeable, self.engine, key.uid, spec)
-                self.queue.add(key)
+                changes.set_changeable(self.engine, key.uid, spec)
 
     def _settled(self, seen: Observation) -> None:
         entry = self.roster.get(seen.key.uid)

@@ -109,6 +109,13 @@ class RetryFailed:
     token: str
 
 
+@dataclass(frozen=True)
+class Verify:
+    """Have a worker compare the CRM with the ledger, under this token, which is carried out once."""
+
+    token: str
+
+
 Action = (
     Nothing
     | Wait
@@ -124,6 +131,7 @@ Action = (
     | Delete
     | UpdateChangeable
     | RetryFailed
+    | Verify
 )
 
 
@@ -270,6 +278,14 @@ def retry_what_failed_when_asked(accepted: _Accepted) -> Decision | None:
     return Decision(RetryFailed(token), Reason.RETRYING_FAILED, f"the annotation retry-failed is {token!r}")
 
 
+def verify_when_asked(accepted: _Accepted) -> Decision | None:
+    """Once the run has ended: before, each answer would be out of date when it comes."""
+    token = accepted.simulation.verify_token
+    if not token or token == accepted.seen.verify_token or not accepted.run.status.terminal:
+        return None
+    return Decision(Verify(token), Reason.VERIFYING, f"the annotation verify is {token!r}")
+
+
 def leave_what_has_ended(accepted: _Accepted) -> Decision | None:
     if not (accepted.run.status.terminal or accepted.run.run_state is RunState.DELETED):
         return None
@@ -338,6 +354,7 @@ _BEFORE_ACCEPTANCE: tuple[Callable[[_Newcomer], Decision | None], ...] = (
 )
 _AFTER_ACCEPTANCE: tuple[Callable[[_Accepted], Decision | None], ...] = (
     retry_what_failed_when_asked,  # also of what has ended
+    verify_when_asked,
     leave_what_has_ended,
     cancel_when_asked,
     suspend_when_asked,

@@ -31,6 +31,7 @@ from simulation_operator.lifecycle.decide import (
     RetryFailed,
     Suspend,
     UpdateChangeable,
+    Verify,
     Wait,
     decide,
 )
@@ -277,3 +278,11 @@ def test_what_failed_is_retried_once_a_token_whatever_became_of_the_run(status: 
     assert decide(seen(simulation=asked, run=replace(RUN, status=status))).action == RetryFailed("one")
     assert not isinstance(decide(seen(simulation=asked, run=replace(RUN, status=status, retry_token="one"))).action, RetryFailed)
     assert isinstance(decide(seen(simulation=asked, run=None)).action, Accept)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_run_is_verified_once_a_token_when_it_has_ended(status: Status) -> None:
+    asked = Simulation(key=KEY, generation=1, spec=SPEC, verify_token="one")
+    run = replace(RUN, status=status)
+    assert (decide(seen(simulation=asked, run=run)).action == Verify("one")) is status.terminal
+    assert not isinstance(decide(seen(simulation=asked, run=run, verify_token="one")).action, Verify)
