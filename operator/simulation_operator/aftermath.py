@@ -1,4 +1,4 @@
-"""What the status shows of errands: verifying what a run created. Pure."""
+"""What the status shows of errands: verifying and archiving what a run created. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from simulation_operator.resource import Simulation
 
 def conditions(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> list[Condition]:
     """`problem`: why the portal isn't served, where it isn't."""
-    verified = _verified(simulation, progress, problem)
-    return [] if verified is None else [verified]
+    shown = (_verified(simulation, progress, problem), archived(simulation, progress, problem))
+    return [condition for condition in shown if condition is not None]
 
 
 def fields(progress: Progress) -> dict[str, Any]:
     """Members of the status; None where there is nothing to say."""
-    verify = progress.errands.get(Kind.VERIFY)
+    verify, archive = progress.errands.get(Kind.VERIFY), progress.errands.get(Kind.ARCHIVE)
     return {
+        "archived": None if archive is None else _how_far(archive),
         "verification": None if verify is None else _verification(verify),
         "handledVerifyToken": None if verify is None else verify.token,
     }
@@ -48,6 +49,30 @@ def _verified(simulation: Simulation, progress: Progress, problem: tuple[Reason,
         return Condition("Verified", False, Reason.DIFFERENCES_FOUND, f"{', '.join(differences)}: see status.verification.{doubt}")
     found = ", ".join(f"{number} {type_}" for type_, number in _counts(state.result, "found").items() if number) or "nothing"
     return Condition("Verified", not doubt, Reason.DIFFERENCES_FOUND if doubt else Reason.VERIFIED, f"Found as delivered: {found}.{doubt}")
+
+
+def archived(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> Condition | None:
+    """Of a Simulation that is being deleted. It always says how to let it go."""
+    if not (simulation.deleting and simulation.held):
+        return None
+    state = progress.errands.get(Kind.ARCHIVE)
+    how_far = {"done": 0, "total": 0} if state is None else _how_far(state)
+    if state is not None and state.done:
+        return Condition("Archived", True, Reason.ARCHIVED, f"{how_far['done']} objects were archived.")
+    if state is None:
+        reason, message = problem or (Reason.ARCHIVING, Reason.ARCHIVING.meaning)
+    else:
+        reason, message = _why_not_yet(state, problem, Reason.ARCHIVING)
+    so_far = f"{how_far['done']} of {how_far['total']} objects are archived. " if how_far["total"] else ""
+    patch = '{"spec":{"deletionPolicy":"Retain"}}'
+    release = f"To let it go with what is left in HubSpot: kubectl patch simulation {simulation.key.name} --type merge -p '{patch}'"
+    return Condition("Archived", False, reason, f"{so_far}{message} {release}")
+
+
+def _how_far(state: ErrandState) -> dict[str, int]:
+    seen = state.result if state.done and state.result is not None else state.progress
+    done = int(seen.get("done") or 0)
+    return {"done": done, "total": max(done, int(seen.get("total") or 0))}
 
 
 def _why_not_yet(state: ErrandState, problem: tuple[Reason, str] | None, otherwise: Reason) -> tuple[Reason, str]:

@@ -102,6 +102,13 @@ def verified(before: Status, after: Status) -> Iterator[Happening]:
     yield Happening(condition["reason"], condition.get("message", ""), warning=condition["status"] == "False")
 
 
+def archived(before: Status, after: Status) -> Iterator[Happening]:
+    condition = find(after, "Archived")
+    if condition and condition["reason"] != find(before, "Archived").get("reason"):
+        expected = {Reason.ARCHIVING, Reason.ARCHIVED, Reason.DRAINING}
+        yield Happening(condition["reason"], condition.get("message", ""), warning=condition["reason"] not in expected)
+
+
 def shifted(before: Status, after: Status) -> Iterator[Happening]:
     """Once a Simulation has a start, nothing else moves it."""
     if before.get("startTime") and after.get("startTime") and (by_ms := _moment_ms(after) - _moment_ms(before)) > 0:
@@ -136,6 +143,7 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     records_failed,
     ended,
     verified,
+    archived,
 )
 
 

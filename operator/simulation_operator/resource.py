@@ -12,6 +12,7 @@ VERSION = "v1alpha1"
 PLURAL = "simulations"
 KIND = "Simulation"
 RETRY_FAILED = f"{GROUP}/retry-failed"
+ARCHIVE_FINALIZER = f"{GROUP}/archive"
 VERIFY = f"{GROUP}/verify"
 LONGEST_TOKEN = 256  # what the status takes
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -39,8 +40,19 @@ class Simulation:
     status: Mapping[str, Any] = field(default_factory=dict)
     deleting: bool = False  # has a deletionTimestamp, which can't be taken back
     verify_token: str = ""
+    finalizers: tuple[str, ...] = ()
     retry_token: str = ""  # wishes of the user's, by annotation; empty: none
     version: int = 0  # grows with every write to the object, whoever's
+
+    @property
+    def held(self) -> bool:
+        """It can't be gone before we let it go: what it created must be archived first."""
+        return ARCHIVE_FINALIZER in self.finalizers
+
+    @property
+    def to_be_archived(self) -> bool:
+        """Read from the object itself: it must count even if this version can't read the rest."""
+        return bool(self.spec.get("deletionPolicy") == "Archive")
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Simulation:
@@ -51,6 +63,7 @@ class Simulation:
             spec=body.get("spec") or {},
             status=body.get("status") or {},
             deleting="deletionTimestamp" in metadata,
+            finalizers=tuple(metadata.get("finalizers") or ()),
             retry_token=_token(metadata, RETRY_FAILED),
             verify_token=_token(metadata, VERIFY),
             # Comparable for one object (KEP-5504; it is etcd's revision).

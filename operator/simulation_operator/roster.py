@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def of_interest(self) -> bool:
-        return not self.finished or _still_asked_for(self.written)
+        return not self.finished or self.simulation.deleting or _still_asked_for(self.written)
 
 
 def _still_asked_for(status: Mapping[str, Any]) -> bool:
@@ -115,4 +115,4 @@ class Roster:
 
 def _asked(simulation: Simulation) -> tuple[object, ...]:
     """What is asked for by other means than the spec."""
-    return simulation.deleting, simulation.retry_token, simulation.verify_token
+    return simulation.deleting, simulation.held, simulation.retry_token, simulation.verify_token

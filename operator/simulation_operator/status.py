@@ -180,6 +180,8 @@ def _accepted(run: Run) -> Condition:
 
 
 def _message(view: View, progress: Progress, blocking: Problem | None) -> str:
+    if (archived := aftermath.archived(view.simulation, progress, _portal_problem(view))) is not None:
+        return archived.message
     concerned = progress.run.run_state is RunState.RUNNING or (blocking is not None and blocking.reason is Reason.INTERNAL_ERROR)
     if blocking is not None and not progress.run.status.terminal and concerned:
         return blocking.message

@@ -19,7 +19,7 @@ from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
-from simulation_worker import verifying
+from simulation_worker import archiving, verifying
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -64,7 +64,7 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
         redis=redis,
         worker=name,
         desks=desks,
-        handlers=(verifying.HANDLER,),  # one a kind
+        handlers=(verifying.HANDLER, archiving.HANDLER),  # one a kind
         under_way=workshop.under_way,
         metrics=metrics,
         stopping=stopping,

@@ -132,6 +132,13 @@ def ask_within(connection: Connection, simulation_id: UUID, kind: str, *, token:
     return connection.execute(text(ASK), values).rowcount == 1
 
 
+def drop(engine: Engine, simulation_id: UUID, kind: str) -> bool:
+    """Nobody wants it any more: whoever carries it out loses its fence. False: there was none."""
+    with transaction(engine) as connection:
+        values = {"simulation": simulation_id, "kind": kind}
+        return connection.execute(text("DELETE FROM errands WHERE simulation_id = :simulation AND kind = :kind"), values).rowcount > 0
+
+
 def offers(engine: Engine, *, portals: Collection[str], horizon_ms: int, limit: int) -> dict[str, list[Offer]]:
     """What should be in Redis, by kind: `limit` of each portal and kind at most. May be offered again at any time without harm."""
     with transaction(engine) as connection:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, SpecError
 from simulation_core.ledger import demands, errands, plans, runs
-from simulation_core.ledger.values import Run
+from simulation_core.ledger.values import Run, RunState
 from simulation_core.plan.feasibility import Demand
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.queue.names import Kind
@@ -31,6 +31,7 @@ class Observation:
     planned: bool = False  # every batch is stored and published
     demand: Demand | None = None  # what the plan asks of its portal, once it is planned and until the run ends
     verify_token: str | None = None  # the last wish to verify that was handed to the workers
+    archived: bool | None = None  # whether what it created is archived; None: nobody was asked to do it
     ledger_problem: str | None = None  # set: the ledger could not be read, `run` and `planned` say nothing
 
 
@@ -71,6 +72,7 @@ class Observer:
             planned=planned,
             demand=await self.threads.ledger(demands.of, self.engine, run.id) if lives else None,
             verify_token=await self._last_token(seen) if run.status.terminal else None,
+            archived=await self._is_archived(run) if run.run_state is RunState.DELETED else None,
         )
 
     async def _last_token(self, seen: Observation) -> str | None:
@@ -78,6 +80,10 @@ class Observer:
             return None
         state = await self.threads.ledger(errands.state, self.engine, seen.key.uid, Kind.VERIFY)
         return None if state is None else state.token
+
+    async def _is_archived(self, run: Run) -> bool | None:
+        state = await self.threads.ledger(errands.state, self.engine, run.id, Kind.ARCHIVE)
+        return None if state is None else state.done
 
 
 def _parse(simulation: Simulation) -> Spec | SpecError:

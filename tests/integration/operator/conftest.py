@@ -25,7 +25,7 @@ from simulation_sandbox.waiting import wait_for
 
 WORKERS = "simulation-worker"
 RULES = [
-    {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations"], "verbs": ["get", "list", "watch", "patch", "delete"]},
     {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations/status"], "verbs": ["get", "patch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
     {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": [WORKERS], "verbs": ["get", "patch"]},
@@ -66,6 +66,10 @@ class Cluster:
         body["spec"] = {field: value for field, value in body["spec"].items() if value is not None}
         return self._custom.create_namespaced_custom_object(**self._where, body=body)
 
+    def exists(self, name: str = "launch") -> bool:
+        items = self._custom.list_namespaced_custom_object(**self._where, field_selector=f"metadata.name={name}")["items"]
+        return bool(items)
+
     def get(self, name: str = "launch") -> dict[str, Any]:
         return self._custom.get_namespaced_custom_object(**self._where, name=name)
 
@@ -79,6 +83,11 @@ class Cluster:
         given = {f"simulation-operator.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
         self._custom.patch_namespaced_custom_object(
             **self._where, name=name, body={"metadata": {"annotations": given}}, _content_type="application/merge-patch+json"
+        )
+
+    def patch_metadata(self, name: str = "launch", **metadata: Any) -> None:
+        self._custom.patch_namespaced_custom_object(
+            **self._where, name=name, body={"metadata": metadata}, _content_type="application/merge-patch+json"
         )
 
     def delete(self, name: str = "launch") -> None:

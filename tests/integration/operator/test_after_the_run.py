@@ -57,3 +57,85 @@ def test_a_verification_waits_for_the_end_and_shows_what_it_found(cluster, opera
     assert status["verification"]["companies"] == {"expected": 2, "found": 1, "missing": 1, "surplus": 0}
     assert status["verification"]["missingKeys"] == ["a-key"]
     wait_for(lambda: "DifferencesFound" in [event.reason for event in cluster.events()], what="the Event", within_seconds=10)
+
+
+FINALIZER = "simulation-operator.dev/archive"
+
+
+def archived(ledger, simulation, done):
+    """As a worker would write it."""
+    ledger(
+        "UPDATE errands SET state = 2, result = %s::jsonb, done_at = statement_timestamp() WHERE simulation_id::text = %s",
+        f'{{"done": {done}, "total": {done}}}',
+        simulation["metadata"]["uid"],
+    )
+
+
+def test_what_is_to_be_archived_is_ended_and_stays_until_it_is_archived(cluster, operator, ledger):
+    created = cluster.create(deletionPolicy="Archive", startTime=cluster.rfc3339(-60))
+    assert cluster.wait_for_phase("Queued")["metadata"]["finalizers"] == [FINALIZER]
+    cluster.delete()
+    found = cluster.wait_for_reason("Archiving", type_="Archived")
+    assert "kubectl patch simulation launch" in cluster.condition(found, "Archived")["message"]
+    cluster.wait_for_phase("Cancelled")
+    ledger('UPDATE errands SET progress = \'{"done": 3, "total": 9}\'')
+    cluster.wait(lambda found: found["status"].get("archived") == {"done": 3, "total": 9}, "progress")
+    archived(ledger, created, 9)
+    wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)
+
+
+def test_retain_lets_it_go_and_nothing_more_is_archived(cluster, operator, ledger):
+    cluster.create(deletionPolicy="Archive")
+    cluster.wait_for_phase("Queued")
+    cluster.delete()
+    cluster.wait_for_reason("Archiving", type_="Archived")
+    cluster.patch(deletionPolicy="Retain")
+    wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)
+    assert ledger("SELECT count(*) FROM errands") == [(0,)]
+
+
+def test_a_changed_mind_before_the_deletion_takes_the_finalizer_off(cluster, operator, ledger):
+    cluster.create()
+    cluster.wait_for_phase("Queued")
+    cluster.patch(deletionPolicy="Archive")
+    cluster.wait(lambda found: found["metadata"].get("finalizers") == [FINALIZER], "the finalizer")
+    cluster.patch(deletionPolicy="Retain")
+    cluster.wait(lambda found: "finalizers" not in found["metadata"], "it to be taken off")
+
+
+def test_a_portal_that_is_gone_is_said_and_holds_up_nobody_who_gives_up(cluster, operator, ledger):
+    cluster.create(deletionPolicy="Archive")
+    cluster.wait_for_phase("Queued")
+    operator.write_portals([{"name": "another", "allowedNamespaces": ["*"]}])
+    cluster.delete()
+    cluster.wait_for_reason("PortalUnknown", type_="Archived")
+    cluster.patch(deletionPolicy="Retain")
+    wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)
+
+
+def test_what_was_never_accepted_is_gone_at_once(cluster, operator, ledger):
+    cluster.create(deletionPolicy="Archive", portal="unknown")
+    cluster.wait(lambda found: found["metadata"].get("finalizers") == [FINALIZER], "the finalizer")
+    cluster.delete()
+    wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)
+
+
+def test_a_finalizer_removed_by_hand_ends_the_archiving(cluster, operator, ledger):
+    cluster.create(deletionPolicy="Archive")
+    cluster.wait_for_phase("Queued")
+    cluster.delete()
+    cluster.wait_for_reason("Archiving", type_="Archived")
+    cluster.patch_metadata(finalizers=None)
+    wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)
+    wait_for(lambda: ledger("SELECT count(*) FROM errands") == [(0,)], what="nobody to archive", within_seconds=20)
+
+
+def test_its_time_after_the_end_deletes_it_and_archives_first(cluster, operator, ledger):
+    created = cluster.create(ttlSecondsAfterFinished=3600, deletionPolicy="Archive", startTime=cluster.rfc3339(-60))
+    cluster.wait_for_phase("Queued")
+    all_failed(ledger, created)
+    cluster.wait_for_phase("Failed")
+    cluster.patch(ttlSecondsAfterFinished=0)
+    cluster.wait_for_reason("Archiving", type_="Archived")
+    archived(ledger, created, 0)
+    wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)

@@ -12,7 +12,7 @@ from simulation_core.ledger.values import ErrandState, Progress, Run, RunState, 
 from simulation_core.reasons import Reason
 from simulation_operator import aftermath
 from simulation_operator.conditions import Condition
-from simulation_operator.resource import Key, Simulation
+from simulation_operator.resource import ARCHIVE_FINALIZER, Key, Simulation
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
 RUN = Run(
@@ -77,3 +77,34 @@ def test_counts_and_first_keys_are_members_of_the_status() -> None:
     shown = aftermath.fields(of("verify", **found(missingKeys=["a"])))
     assert shown["handledVerifyToken"] == "one"
     assert shown["verification"] == {"time": "2026-12-01T08:00:00.000Z", "companies": WHOLE, "contacts": WHOLE, "missingKeys": ["a"]}
+
+
+DELETED = replace(SIMULATION, verify_token="", deleting=True, finalizers=(ARCHIVE_FINALIZER,))
+
+
+@pytest.mark.parametrize(
+    ("progress", "problem", "holds", "reason", "says"),
+    [
+        (PROGRESS, None, False, Reason.ARCHIVING, "being archived"),
+        (PROGRESS, (Reason.PORTAL_UNKNOWN, "ask for it."), False, Reason.PORTAL_UNKNOWN, "ask for it."),
+        (of("archive", progress={"done": 3, "total": 9}), None, False, Reason.ARCHIVING, "3 of 9 objects"),
+        (of("archive", progress={"done": 3, "total": 9}), (Reason.CREDENTIAL_REJECTED, "replace it."), False, Reason.CREDENTIAL_REJECTED,
+         "3 of 9 objects are archived. replace it."),
+        (of("archive", reason="Draining", message="Draining 1"), None, False, Reason.DRAINING, "Draining 1"),
+        (of("archive", done=True, result={"done": 9, "total": 9}), None, True, Reason.ARCHIVED, "9 objects were archived"),
+    ],
+)  # fmt: skip
+def test_archiving_is_a_condition_that_says_how_far_it_is_and_how_to_let_go(
+    progress: Progress, problem: tuple[Reason, str] | None, holds: bool, reason: Reason, says: str
+) -> None:
+    shown = aftermath.archived(DELETED, progress, problem)
+    assert shown is not None
+    assert (shown.holds, shown.reason) == (holds, reason)
+    assert says in shown.message
+    assert holds or "kubectl patch simulation launch" in shown.message
+
+
+def test_archiving_is_shown_of_what_is_being_deleted_alone() -> None:
+    assert aftermath.archived(replace(DELETED, deleting=False), PROGRESS, None) is None
+    assert aftermath.archived(replace(DELETED, finalizers=()), PROGRESS, None) is None
+    assert aftermath.fields(of("archive", progress={"done": 3, "total": 9}))["archived"] == {"done": 3, "total": 9}
