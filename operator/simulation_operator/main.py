@@ -26,7 +26,7 @@ from simulation_core.queue.connection import NO_EVICTION, connect, eviction_poli
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
-from simulation_operator import ids
+from simulation_operator import ids, releasing
 from simulation_operator.advising import Adviser
 from simulation_operator.api import Api, ApiError
 from simulation_operator.autoscale.loop import Autoscaler
@@ -273,6 +273,10 @@ def _eviction_policy(redis: Redis) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
+    if asked.command == "release":
+        with exit_on_bad_settings(f"{PROCESS} release"):
+            releasing.command()
+        return
     if asked.command == "ids":
         with exit_on_bad_settings(f"{PROCESS} ids"):
             ids.command(asked.simulation)
@@ -292,6 +296,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="")
     of_ids = commands.add_parser("ids", help="the CRM ids of what a run created, as CSV; needs SIMULATION_DATABASE_URL only")
     of_ids.add_argument("--simulation", required=True, metavar="NAMESPACE/NAME", help="of which Simulation; also its uid")
+    commands.add_parser("release", help="ends the operator and lets go of all Simulations that are held to be archived; the chart calls it")
     return parser
 
 

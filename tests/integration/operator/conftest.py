@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -28,7 +29,7 @@ RULES = [
     {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations"], "verbs": ["get", "list", "watch", "patch", "delete"]},
     {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations/status"], "verbs": ["get", "patch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-    {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": [WORKERS], "verbs": ["get", "patch"]},
+    {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": [WORKERS, "operator"], "verbs": ["get", "patch"]},
 ]
 
 
@@ -118,6 +119,13 @@ class Cluster:
         found = self.core.list_namespaced_event(self.namespace, field_selector=f"involvedObject.name={name}").items
         return sorted(found, key=lambda event: event.first_timestamp)
 
+    def deploy(self, name: str, *, replicas: int) -> None:
+        """A Deployment whose pods never start."""
+        labels = {"app": name}
+        pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": name, "image": "none"}]}}
+        body = {"metadata": {"name": name}, "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": pod}}
+        self.apps.create_namespaced_deployment(self.namespace, body)
+
     def replicas(self) -> int:
         return self.apps.read_namespaced_deployment_scale(WORKERS, self.namespace).spec.replicas or 0
 
@@ -158,6 +166,12 @@ class Operator:
             return self.answer("/readyz")[0] == 200
 
         wait_for(ready, what="the operator to be ready", within_seconds=30)
+
+    def run(self, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Another command of the same program, under the same identity."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATION_")}
+        arguments = [sys.executable, "-m", "simulation_operator.main", command]
+        return subprocess.run(arguments, env=inherited | self.env | env, capture_output=True, text=True, timeout=120, check=False)
 
     def stop(self) -> int | None:
         if self.child is None:

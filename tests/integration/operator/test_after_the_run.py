@@ -139,3 +139,20 @@ def test_its_time_after_the_end_deletes_it_and_archives_first(cluster, operator,
     cluster.wait_for_reason("Archiving", type_="Archived")
     archived(ledger, created, 0)
     wait_for(lambda: not cluster.exists(), what="it to be gone", within_seconds=20)
+
+
+def test_before_the_chart_goes_all_are_let_go_and_the_operator_ends_first(cluster, operator, ledger):
+    cluster.deploy("operator", replicas=1)
+    for name in ("one", "two"):
+        cluster.create(name, deletionPolicy="Archive")
+        cluster.wait_for_phase("Queued", name=name)
+    cluster.create("three")
+    cluster.delete("one")
+    cluster.wait_for_reason("Archiving", type_="Archived", name="one")
+    operator.stop()  # as the node does, once it is scaled to nothing
+    done = operator.run("release", SIMULATION_OPERATOR_DEPLOYMENT="operator")
+    assert done.returncode == 0, done.stderr
+    assert "2 Simulations were let go" in done.stdout + done.stderr
+    assert cluster.apps.read_namespaced_deployment_scale("operator", cluster.namespace).spec.replicas in {0, None}
+    assert not cluster.exists("one")
+    assert "finalizers" not in cluster.get("two")["metadata"]
