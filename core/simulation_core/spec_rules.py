@@ -121,14 +121,4 @@ NOT_IN_THIS_VERSION = (
         lambda spec: spec.failure_policy.stop_early,
         "not in this version: set stopEarly to false",
     ),
-    Rule(
-        "spec.deletionPolicy",
-        lambda spec: spec.deletion_policy == "Archive",
-        "Archive is not in this version: use Retain",
-    ),
-    Rule(
-        "spec.ttlSecondsAfterFinished",
-        lambda spec: spec.ttl_seconds_after_finished is not None,
-        "not in this version: remove it, and delete finished Simulations yourself",
-    ),
 )

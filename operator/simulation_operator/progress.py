@@ -21,6 +21,7 @@ from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
 from simulation_core.ledger.values import Progress
 from simulation_core.portals import PortalsFile
+from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State
@@ -84,12 +85,13 @@ class ProgressLoop:
             await self._show_outage(str(error))
             return
         self._count_phases()
+        self._wake_what_is_archived(facts)
         await self.writer.write({entry.key.uid: status for entry in self.roster if (status := self._status(entry, facts)) is not None})
 
     # what to show
 
     def _of_interest(self) -> list[UUID]:
-        return [entry.key.uid for entry in self.roster if not entry.finished or entry.key.uid in self.roster.unshown]
+        return [entry.key.uid for entry in self.roster if entry.of_interest or entry.key.uid in self.roster.unshown]
 
     def _ask(self, ids: list[UUID]) -> Facts:
         for _ in range(FOLDS_A_TICK):
@@ -188,6 +190,13 @@ class ProgressLoop:
             self._known_portals = portals
             for key in self.roster.waiting():
                 self.queue.add(key)
+
+    def _wake_what_is_archived(self, facts: Facts) -> None:
+        """It may go now."""
+        for entry in self.roster:
+            progress = facts.progress.get(entry.key.uid) if entry.simulation.deleting else None
+            if progress is not None and (archive := progress.errands.get(Kind.ARCHIVE)) is not None and archive.done:
+                self.queue.add(entry.key)
 
     def _count_phases(self) -> None:
         counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)

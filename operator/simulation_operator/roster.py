@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from simulation_core.reasons import Reason
+from simulation_operator.conditions import find
 from simulation_operator.resource import Key, Simulation
 
 
@@ -40,6 +41,16 @@ class Entry:
         """The end has been shown; nothing is left to say about this Simulation."""
         return self.written.get("phase") in {"Completed", "Failed", "Cancelled"}
 
+    @property
+    def of_interest(self) -> bool:
+        return not self.finished or self.simulation.deleting or _still_asked_for(self.written)
+
+
+def _still_asked_for(status: Mapping[str, Any]) -> bool:
+    """Something was begun after the end of the run, and its end isn't shown yet."""
+    verified = find(status, "Verified")
+    return verified.get("status") == "False" and verified.get("reason") != Reason.DIFFERENCES_FOUND
+
 
 class Roster:
     """Entries by uid, how many complete lists in a row lacked a Simulation, and whose status should be looked at."""
@@ -61,7 +72,7 @@ class Roster:
     def see(self, simulation: Simulation) -> bool:
         """Takes in what a list or a watch brought. True when there is something in it that the lifecycle must look at.
 
-        An older generation than the known one (a list that a watch has overtaken) is ignored. Status writes come as events as well: they
+        An older state than the known one (from a list that a watch has overtaken) is ignored. Status writes come as events as well: they
         change nothing that decisions are made of. But one that isn't ours (another operator's, while we stood by) tells what is there
         now: to write against an older status would leave members behind, or bring back a phase that has passed.
         """
@@ -71,11 +82,11 @@ class Roster:
         if entry is None:
             self._entries[uid] = Entry(simulation=simulation, written=simulation.status, version=simulation.version)
             return True
-        if simulation.generation < entry.simulation.generation:
+        if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
             return False
         if simulation.version > entry.version:
             entry.written, entry.version = simulation.status, simulation.version
-        changed = simulation.generation > entry.simulation.generation or simulation.deleting != entry.simulation.deleting
+        changed = simulation.generation > entry.simulation.generation or _asked(simulation) != _asked(entry.simulation)
         entry.simulation = simulation
         return changed
 
@@ -100,3 +111,8 @@ class Roster:
     def waiting(self) -> list[Key]:
         """Those that have no run yet and may get one when the installation changes."""
         return [entry.key for entry in self if entry.verdict is not None and not entry.verdict.final]
+
+
+def _asked(simulation: Simulation) -> tuple[object, ...]:
+    """What is asked for by other means than the spec."""
+    return simulation.deleting, simulation.held, simulation.retry_token, simulation.verify_token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate
 from simulation_worker.crm.judge import DAILY_MS
+from simulation_worker.crm.objects import Objects
 from simulation_worker.crm.setup import prepare
 from simulation_worker.lease import Lease
 from simulation_worker.metrics import Metrics
@@ -72,6 +74,7 @@ class Desk:
         self._holds = 0
         self._told_of = 0
         self._outages = 0
+        self._delivered_s = -math.inf  # when a delivery last began or ended: errands stand aside
         self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
 
     @property
@@ -128,6 +131,7 @@ class Desk:
         """The fate of each part's records. A portal that asks for a pause gets it, and the records are postponed until then."""
         client, before = self._client(), self._pauses
         client.before_call = lease.hold_for
+        self._delivered_s = time.monotonic()
         try:
             fates = self._admission.deliver(client, parts, lease.leaving)
         except (FenceLostError, PausedError) as stop:  # while the portal was asked what it has
@@ -139,6 +143,7 @@ class Desk:
             return _all_postponed(parts, fate)
         finally:
             client.before_call = lambda _: None
+            self._delivered_s = time.monotonic()
         self._learn_from([fate for of_part in fates for fate in of_part.values()], before)
         return fates
 
@@ -163,6 +168,13 @@ class Desk:
         self.budget.told = replace(told, left_today=None)  # of a day that is over for us
         made = f"{self._day.calls} calls of {most} were made since the account's midnight"
         self.hold(Reason.DAILY_LIMIT_REACHED, f"{Reason.DAILY_LIMIT_REACHED.meaning} {made}.", DAILY_MS)
+
+    def objects(self, lease: Lease, pause: Callable[[float], object]) -> Objects:
+        """This thread's calls for an errand that is held by `lease`; `pause` waits, or returns at once when there is no time left."""
+        client = self._client()
+        client.before_call = lease.hold_for
+        limit = self.portal.calls_per_ten_seconds
+        return Objects(client, calls_per_ten_seconds=limit, delivered_s=lambda: self._delivered_s, sleep=pause)
 
     def hold(self, reason: Reason, message: str, asked_ms: int) -> int:
         """Leaves the portal alone; for how many milliseconds. What several slots meet at once is one outage."""

@@ -30,6 +30,14 @@ def unfinished(engine: Engine) -> list[Run]:
         return [to_run(row) for row in rows.mappings()]
 
 
+def archiving(engine: Engine) -> list[Run]:
+    """Runs of which a worker is asked to archive what they created."""
+    open_errand = "SELECT FROM errands e WHERE e.simulation_id = s.id AND e.kind = 'archive' AND e.state <> 2"
+    with transaction(engine) as connection:
+        rows = connection.execute(text(f"{SELECT_RUNS} WHERE EXISTS ({open_errand}) ORDER BY s.created_at, s.id"))
+        return [to_run(row) for row in rows.mappings()]
+
+
 def mark_failed(engine: Engine, id: UUID, reason: Reason, message: str) -> None:  # noqa: A002 - the column's name
     """Ends a run that can't go on. What is terminal stays as it is; no claim of the run commits after this returned."""
     with transaction(engine) as connection:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster
 
@@ -21,6 +23,25 @@ def test_a_new_one_a_new_generation_and_a_deletion_are_worth_a_look() -> None:
     assert roster.see(seen())
     assert roster.see(seen(generation=3))
     assert roster.see(seen(generation=3, deleting=True))
+
+
+def test_a_new_wish_in_an_annotation_is_worth_a_look_and_an_older_list_does_not_take_it_back() -> None:
+    roster = Roster()
+    roster.see(seen(version=10))
+    assert roster.see(seen(version=11, retry_token="one"))
+    assert not roster.see(seen(version=10))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.simulation.retry_token == "one"
+    assert not roster.see(seen(version=12, retry_token="one"))
+
+
+@pytest.mark.parametrize(("given", "token"), [("one", "one"), ("x" * 300, "x" * 256), ("a\x00b", "ab"), (None, "")])
+def test_a_wish_is_cut_to_what_can_be_stored(given: str | None, token: str) -> None:
+    metadata: dict[str, Any] = {"namespace": "team", "name": "launch", "uid": str(uuid4())}
+    if given is not None:
+        metadata["annotations"] = {"simulation-operator.dev/retry-failed": given}
+    assert Simulation.from_body({"metadata": metadata}).retry_token == token
 
 
 def test_our_own_status_write_is_not() -> None:
