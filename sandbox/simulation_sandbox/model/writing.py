@@ -57,6 +57,8 @@ class _Author:
         self._language = locale.partition("_")[0] if locale.partition("_")[0] in FIRST_NAMES else "en"
 
     def fill(self, schema: Mapping[str, Any], people: int, name: str = "") -> Any:
+        if "enum" in schema:
+            return self._dice.choice(schema["enum"])
         match schema.get("type"):
             case "object":
                 return {each: self.fill(of_it, people, each) for each, of_it in schema["properties"].items()}
@@ -73,6 +75,7 @@ class _Author:
         words: dict[str, Callable[[], str]] = {
             "firstname": lambda: pick(FIRST_NAMES[language]),
             "lastname": lambda: last_name,
+            "deal": lambda: f"{self._theme.split()[0].title()} for {last_name}",
             "city": lambda: pick(CITIES[language]),
             "title": lambda: pick(TITLES),
             "industry": self._theme[:60].title,
