@@ -60,7 +60,7 @@ WITH stored AS (
     ON CONFLICT (simulation_id) DO UPDATE
     SET from_model = c.from_model + excluded.from_model, from_faker = c.from_faker + excluded.from_faker
 )
-SELECT records FROM counted
+SELECT record FROM stored
 """
 
 # Guarantees: what is used and reserved together never exceeds :most, however many workers ask at once: each waits for the row.
@@ -93,10 +93,10 @@ def stored(engine: Engine, wanted: Mapping[UUID, Iterable[int]]) -> dict[UUID, d
     return found
 
 
-def keep(engine: Engine, simulation_id: UUID, contents: Mapping[int, Content], *, by: WrittenBy, spent: Spent | None = None) -> int:
-    """Stores what isn't stored yet; of how many records. What a call took is written with what it brought, or neither is."""
+def keep(engine: Engine, simulation_id: UUID, contents: Mapping[int, Content], *, by: WrittenBy, spent: Spent | None = None) -> list[int]:
+    """Stores what isn't stored yet, and says of which records. What a call took is written with what it brought, or neither is."""
     with transaction(engine) as connection:
-        kept = _keep(connection, simulation_id, contents, by) if contents else 0
+        kept = _keep(connection, simulation_id, contents, by) if contents else []
         if spent is not None and spent.used is not None:  # last, as the counting is: the run's row is locked after its contents
             settled = {"simulation": simulation_id, "reserved": spent.reserved, "used": spent.used}
             connection.execute(_SETTLE, settled)
@@ -115,11 +115,11 @@ def counts(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, ContentCou
     return {row.simulation_id: ContentCounts(from_model=row.from_model, from_faker=row.from_faker, tokens=row.tokens) for row in rows}
 
 
-def _keep(connection: Connection, simulation_id: UUID, contents: Mapping[int, Content], by: WrittenBy) -> int:
+def _keep(connection: Connection, simulation_id: UUID, contents: Mapping[int, Content], by: WrittenBy) -> list[int]:
     values = {
         "simulation": simulation_id,
         "records": list(contents),
         "contents": [json.dumps(content) for content in contents.values()],
         "source": by.value,
     }
-    return int(connection.execute(_KEEP, values).scalar_one())
+    return list(connection.scalars(_KEEP, values))

@@ -32,8 +32,8 @@ def reserved(engine: Engine, run: uuid.UUID) -> int:
 
 
 def test_what_is_stored_first_stays(engine: Engine, run: uuid.UUID) -> None:
-    assert contents.keep(engine, run, {3: {"city": "Bremen"}}, by=WrittenBy.MODEL) == 1
-    assert contents.keep(engine, run, {3: {"city": "Kassel"}, 4: {"city": "Münster"}}, by=WrittenBy.FAKER) == 1
+    assert contents.keep(engine, run, {3: {"city": "Bremen"}}, by=WrittenBy.MODEL) == [3]
+    assert contents.keep(engine, run, {3: {"city": "Kassel"}, 4: {"city": "Münster"}}, by=WrittenBy.FAKER) == [4]
     assert contents.stored(engine, {run: [3, 4, 5]}) == {run: {3: {"city": "Bremen"}, 4: {"city": "Münster"}}}
 
 
@@ -57,7 +57,7 @@ def test_two_that_store_the_same_records_at_once_store_one_content(engine: Engin
 
     def store(worker: int) -> int:
         together.wait()
-        return contents.keep(engine, run, {record: {"by": worker} for record in range(50)}, by=WrittenBy.MODEL)
+        return len(contents.keep(engine, run, {record: {"by": worker} for record in range(50)}, by=WrittenBy.MODEL))
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(store, range(8))) == 50

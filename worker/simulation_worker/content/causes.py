@@ -15,3 +15,4 @@ class Cause(enum.StrEnum):
     REJECTED = "rejected"  # the server doesn't take the key, the model's name or the request
     OVER_BUDGET = "over_budget"  # spec.content.maxTokens is used up
     LATE = "late"  # the record was due before its content was there
+    NO_MODEL = "no_model"  # the worker has none (any more)
