@@ -45,8 +45,8 @@ class Facts:
     progress: Mapping[UUID, Progress]
     portal_problems: Mapping[str, PortalProblem]
     accounts: Mapping[str, PortalAccount]
-    content_setbacks: Mapping[UUID, Reason]
     queue_problem: Problem | None
+    content_setbacks: Mapping[UUID, Reason] = field(default_factory=dict)  # why a language model writes nothing now
 
 
 @dataclass(kw_only=True)
