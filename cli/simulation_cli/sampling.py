@@ -16,11 +16,12 @@ from simulation_cli.planning import planned
 from simulation_core.clock import iso_ms
 from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
 from simulation_core.content.keys import Identity
-from simulation_core.content.values import Company, Contact, Record
+from simulation_core.content.values import Company, Contact, Deal, Record
 from simulation_core.spec import Spec
 
 NO_UID = UUID(int=0)
 STATED_SEED = 0
+WON_STAGE, FIRST_STAGE = "(the pipeline's stage for won deals)", "(the pipeline's first)"  # their ids are known in HubSpot
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def _record(each: Due) -> dict[str, Any]:
     shown: dict[str, Any] = {"record": record.number, "due": iso_ms(each.due_ms)}
     if record.company is not None:
         shown["company"] = _company(record.company)
-    return {**shown, "contacts": [_contact(contact) for contact in record.contacts]}
+    shown["contacts"] = [_contact(contact) for contact in record.contacts]
+    return {**shown, "deal": _deal(record.deal)} if record.deal is not None else shown
 
 
 def _company(company: Company) -> dict[str, Any]:
@@ -123,6 +125,7 @@ def _company(company: Company) -> dict[str, Any]:
         "city": company.city,
         "employees": company.employees,
         "annualRevenue": company.annual_revenue,
+        **_chosen(company),
         "key": company.key,
     }
 
@@ -136,9 +139,27 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "city": contact.city,
         "jobTitle": contact.job_title,
         "company": contact.company_name,
+        **_chosen(contact),
         "key": contact.key,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _deal(deal: Deal) -> dict[str, Any]:
+    return {
+        "name": deal.name,
+        "amount": deal.amount,
+        "pipeline": deal.pipeline,
+        "stage": WON_STAGE if deal.won else deal.stage or FIRST_STAGE,
+        "closes": iso_ms(deal.closes_ms),
+        **_chosen(deal),
+        "key": deal.key,
+    }
+
+
+def _chosen(each: Company | Contact | Deal) -> dict[str, Any]:
+    """What the spec says of all objects of a kind. A property of the user's own replaces what we would have written there."""
+    return {**({"owner": each.owner_id} if each.owner_id else {}), **({"properties": dict(each.properties)} if each.properties else {})}
 
 
 def _tree(each: Due) -> Tree:
@@ -147,6 +168,8 @@ def _tree(each: Due) -> Tree:
         tree.add(_fields("company", _company(each.record.company)))
     for contact in each.record.contacts:
         tree.add(_fields("contact", _contact(contact)))
+    if each.record.deal is not None:
+        tree.add(_fields("deal", _deal(each.record.deal)))
     return tree
 
 
@@ -156,7 +179,8 @@ def _fields(kind: str, values: dict[str, Any]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for number, (field, value) in enumerate(values.items()):
-        name = to_snake(field).replace("_", " ")
+    own = values.get("properties", {})
+    words = {to_snake(field).replace("_", " "): value for field, value in values.items() if field != "properties"}
+    for number, (name, value) in enumerate([*words.items(), *own.items()]):
         table.add_row(Text(kind if number == 0 else "", style="bold"), Text(name, style="dim"), Text(str(value)))
     return table

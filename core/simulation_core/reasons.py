@@ -64,6 +64,10 @@ class Reason(enum.StrEnum):
         "ModelRejected",
         "The language model's server refuses the key, the model or the request: see model.* in the chart and spec.content.model.",
     )
+    NOT_IN_PORTAL = (
+        "NotInPortal",
+        "The portal lacks a pipeline, a stage, an owner, a property or an option that the spec names; the message says which.",
+    )
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."

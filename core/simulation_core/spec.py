@@ -238,7 +238,59 @@ class Deals(SpecPart):
     won_percent: Percent = 0
 
 
-PropertyValues = Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=50)]  # internal name → constant
+class Option(SpecPart):
+    value: Annotated[str, Field(max_length=1024)]
+    weight: Annotated[int, _integer(0, 1_000_000)] = 1
+
+
+class PropertyValue(SpecPart):
+    """What a property gets: a constant, written as plain text, or one of several values, drawn by weight for each object."""
+
+    value: Annotated[str, Field(max_length=1024)] | None = None
+    choice: Annotated[tuple[Option, ...], Field(min_length=1, max_length=100)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_text(cls, given: object) -> object:
+        if isinstance(given, str):
+            return {"value": given}
+        if not isinstance(given, Mapping | cls):
+            raise ValueError(f'is neither text nor a choice: put it in quotes, as "{given}", or write choice: [{{value: …, weight: …}}]')
+        return given
+
+    @model_validator(mode="after")
+    def is_one_of_the_two(self) -> PropertyValue:
+        if (self.value is None) == (self.choice is None):
+            raise ValueError("write either a text in quotes or choice: [{value: …, weight: …}]")
+        if self.choice is not None and not any(option.weight for option in self.choice):
+            raise ValueError("all weights are 0, so no value can be drawn: raise one")
+        return self
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All that it may get."""
+        if self.choice is None:
+            return (self.value or "",)
+        return tuple(option.value for option in self.choice if option.weight)
+
+
+# By these a record is found again, or nobody is ever mailed: they are not the user's to set.
+OUR_PROPERTIES = frozenset({"simulation_key", "simulation_id", "simulation_name", "email", "hs_additional_emails", "domain"})
+PROPERTY_PATTERN = r"^[a-z][a-z0-9_]{0,99}$"
+
+
+def _property_name(name: str) -> str:
+    if name in OUR_PROPERTIES:
+        raise ValueError(f"{name} is set by the product itself: remove it")
+    if not re.fullmatch(PROPERTY_PATTERN, name):
+        raise ValueError("is no internal name of a property: lowercase letters, digits and _, beginning with a letter")
+    return name
+
+
+PropertyName = Annotated[str, AfterValidator(_property_name)]
+# The API server has no words for "text or a choice", so it takes any value; ours are the first to look at it.
+AnyValue = Annotated[PropertyValue, WithJsonSchema({"x-kubernetes-preserve-unknown-fields": True})]
+PropertyValues = Annotated[dict[PropertyName, AnyValue], Field(max_length=50)]
 
 
 class Properties(SpecPart):

@@ -112,21 +112,6 @@ ALWAYS = (
 
 NOT_IN_THIS_VERSION = (
     Rule(
-        "spec.records.deals.percent",
-        lambda spec: spec.records.deals.percent > 0,
-        "deals are not in this version: set percent to 0",
-    ),
-    Rule(
-        "spec.records.ownerIds",
-        lambda spec: len(spec.records.owner_ids) > 0,
-        "owners are not in this version: remove ownerIds",
-    ),
-    Rule(
-        "spec.records.properties",
-        lambda spec: any((spec.records.properties.companies, spec.records.properties.contacts, spec.records.properties.deals)),
-        "properties of your own are not in this version: remove them",
-    ),
-    Rule(
         "spec.failurePolicy.stopEarly",
         lambda spec: spec.failure_policy.stop_early,
         "not in this version: set stopEarly to false",

@@ -132,7 +132,12 @@ class ProgressLoop:
             before=entry.written,
             progress=progress,
             verdict=self._verdict(entry),
-            problems=[*self._internal(entry), *self._problems(name, facts), *_content_problems(entry, facts)],
+            problems=[
+                *self._internal(entry),
+                *self._problems(name, facts),
+                *self._of_run(name, entry.key.uid, facts),
+                *_content_problems(entry, facts),
+            ],
             portal=self.portals.current.get(name),
             account={} if account is None else {"accountId": account.account_id, "accountType": account.account_type},
         )
@@ -159,6 +164,12 @@ class ProgressLoop:
         if (reported := facts.portal_problems.get(portal)) is not None:
             found.append(Problem(reported.reason, reported.message))
         return found
+
+    @staticmethod
+    def _of_run(portal: str, run: UUID, facts: Facts) -> list[Problem]:
+        """What concerns this run alone: the portal lacks what its spec names."""
+        reported = facts.portal_problems.get(portal_reports.run_on(portal, run))
+        return [] if reported is None else [Problem(reported.reason, reported.message)]
 
     # around it
 

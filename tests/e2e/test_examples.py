@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from simulation_core.plan.deals import total_deals
+
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 EVENTS_OF_A_RUN_AT_MOST = 10
 
@@ -36,13 +38,22 @@ def test_an_example_ends_complete_and_the_crm_holds_exactly_what_was_planned(exa
     assert (proof.status, proof.processed, proof.early) == ("COMPLETED", proof.total, 0)
 
 
+def deals_of(spec: dict[str, Any]) -> int:
+    percent = spec["records"]["deals"]["percent"]
+    return total_deals(spec["seed"], spec["totalRecords"], percent) if percent else 0
+
+
 def test_its_status_agrees_with_the_proof(examples: Any, name: str, condition_of: Any) -> None:
     found = examples.until_phase(name, "Completed", within_seconds=150)
     status, total = found["status"], found["spec"]["totalRecords"]
     assert (status["recordsProcessed"], status["recordsFailed"], status["recordsSkipped"]) == (total, 0, 0)
     assert status["progress"] == "100%"
     assert status["observedGeneration"] == found["metadata"]["generation"]
-    assert status["objects"] == {"companies": total if found["spec"]["scenario"] == "B2B" else 0, "contacts": total, "deals": 0}
+    assert status["objects"] == {
+        "companies": total if found["spec"]["scenario"] == "B2B" else 0,
+        "contacts": total,
+        "deals": deals_of(found["spec"]),
+    }
     assert sum(status["timeline"]["planned"]) == total
     assert sum(status["timeline"]["delivered"]) == total
     assert status["portal"] == {"name": "default", "accountId": 424242, "accountType": "DEVELOPER_TEST"}

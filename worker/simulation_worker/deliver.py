@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
+from simulation_core.content.blueprint import Blueprints
 from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerFlavours, knows
 from simulation_core.content.flavour import FlavourSource
 from simulation_core.content.keys import Identity
@@ -15,11 +17,13 @@ from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Run
 from simulation_core.reasons import Reason
-from simulation_worker.content.stock import Author, Stock, is_written_by_a_model
+from simulation_core.spec import Content, Records, Scenario
+from simulation_worker.content.stock import Stock, is_written_by_a_model
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
 from simulation_worker.crm.properties import Marks
+from simulation_worker.crm.wants import Wants, wants_of
 from simulation_worker.desk import Desk
 from simulation_worker.lease import Lease
 from simulation_worker.load import MOST_CRASHES, End, Release
@@ -28,7 +32,17 @@ from simulation_worker.retry import after_crash_ms, retry_after_ms
 log = logging.getLogger(__name__)
 
 _PENDING = Outcome.PENDING  # to look a member up in its class costs more than all else here
+RUNS_KNOWN = 1_000
 LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's deadline, so that a call fits after a renewal
+
+
+@dataclass(frozen=True)
+class About:
+    """What a run's spec says of its records."""
+
+    records: Records
+    locale: str
+    wants: Wants
 
 
 class Delivery:
@@ -38,7 +52,7 @@ class Delivery:
         self.lease_ms = lease_ms
         self._stock = stock
         self._dice = dice
-        self._warned_of: set[UUID] = set()  # runs whose locale is unknown: few, each told once
+        self._known: dict[UUID, About] = {}
 
     def carry_out(self, load: Sequence[Claimed], desk: Desk, lease: Lease, *, ahead_ms: float) -> list[End]:
         """The end of each claim, in their order. `ahead_ms`: Postgres's clock less ours, the monotonic one.
@@ -61,8 +75,12 @@ class Delivery:
 
     def _fates(self, load: Sequence[Claimed], desk: Desk, lease: Lease) -> list[dict[int, RecordFate]]:
         stored = self._stored(load)
-        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c, stored.get(c.run.id))) for c in load]
+        parts = [self._part(claimed, stored.get(claimed.run.id)) for claimed in load]
         return desk.deliver(parts, lease)
+
+    def _part(self, claimed: Claimed, stored: FlavourSource | None) -> Part:
+        run = claimed.run
+        return Part(Marks(run.id, run.namespace, run.name), self._content(claimed, stored), self._about(run).wants)
 
     def _stored(self, load: Sequence[Claimed]) -> Mapping[UUID, FlavourSource]:
         """Of runs that a language model writes for, by run. What it would write at a repeat is another matter, so it is stored first."""
@@ -75,14 +93,28 @@ class Delivery:
 
     def _content(self, claimed: Claimed, stored: FlavourSource | None) -> list[Record]:
         """Only of records that still need it. Faker's are the same at every repeat, so nothing of them has to be stored."""
-        author = Author.of(claimed.run)
-        self._warn_once_of(claimed.run, author.spec.locale)
-        maker = RecordMaker(author.blueprints, stored or FakerFlavours(author.spec.locale))
-        return [maker.record(Identity(claimed.run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
+        run, about = claimed.run, self._about(claimed.run)
+        blueprints = Blueprints(seed=run.seed, scenario=Scenario(run.scenario), records=about.records)
+        maker = RecordMaker(blueprints, stored or FakerFlavours(about.locale))
+        return [maker.record(Identity(run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
 
-    def _warn_once_of(self, run: Run, locale: str) -> None:
-        if not knows(locale) and run.id not in self._warned_of:
-            self._warned_of.add(run.id)
+    def _about(self, run: Run) -> About:
+        """What its spec says of content, read once: specs are frozen, and reading one costs as much as ten records."""
+        about = self._known.get(run.id)
+        if about is None:
+            records, locale = (
+                Records.model_validate(run.spec.get("records", {})),
+                Content.model_validate(run.spec.get("content", {})).locale,
+            )
+            about = About(records, locale, wants_of(records, b2b=run.scenario == Scenario.B2B, total=run.total_records))
+            self._warn_of(run, locale)
+            if len(self._known) >= RUNS_KNOWN:
+                self._known.clear()
+            self._known[run.id] = about
+        return about
+
+    def _warn_of(self, run: Run, locale: str) -> None:
+        if not knows(locale):
             log.warning(
                 "Simulation %s/%s: spec.content.locale: %s is not a locale Faker knows, so its records are made with %s",
                 run.namespace,

@@ -14,8 +14,9 @@ from simulation_core.ledger import portals as ledger_portals
 from simulation_core.ledger.portals import PortalAccount
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
+from simulation_worker.admission import Admission
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS, CrmClient
-from simulation_worker.crm.delivery import Part, deliver_records
+from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate
 from simulation_worker.crm.pace import Pace
@@ -50,6 +51,7 @@ class Desk:
         self._by_thread = threading.local()
         self._clients: list[CrmClient] = []
         self._checking = self._new_client()
+        self._admission = Admission(portal, self._tell_problem, clock=clock)
         self._ready = False
         self._writes_fail = False  # answering our checks is no proof then: only a delivery is
         self._closed = False
@@ -68,6 +70,16 @@ class Desk:
     def ready(self) -> bool:
         """Whether the account and its properties were found in order."""
         return self._ready
+
+    @property
+    def scarce(self) -> bool:
+        """Whether the portal's calls are what work waits for: then a load carries more, which saves calls."""
+        return self._pace.scarce
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """Runs that share no call with others for now."""
+        return self._admission.quarantine.apart
 
     def make_ready(self) -> bool:
         """Checks the account and its properties once. False: the portal is held, and the ledger knows why."""
@@ -91,7 +103,7 @@ class Desk:
         client, holds = self._client(), self._holds
         client.before_call = lease.hold_for
         try:
-            fates = deliver_records(client, parts, clock=self._clock)
+            fates = self._admission.deliver(client, parts, lease.leaving)
         except PortalHeldError as held:
             self._ready = False  # ask anew who we are before the next write
             wait_ms = self.hold(held.reason, str(held), held.wait_ms)
@@ -150,6 +162,12 @@ class Desk:
         self._metrics.held.labels(self.portal.name).set(0)
         if self._told:
             self._told = not self._tell(lambda: ledger_portals.clear(self._engine, self.portal.name))
+
+    def _tell_problem(self, whose: str, reason: Reason | None, message: str, again_after_ms: int) -> None:
+        if reason is None:
+            self._tell(lambda: ledger_portals.clear(self._engine, whose))
+        else:
+            self._tell(lambda: ledger_portals.report(self._engine, whose, reason, message, again_after_ms))
 
     def _tell(self, write: Callable[[], None]) -> bool:
         """What the ledger can't take now is told again with the next problem: a condition is no reason to stop delivering."""

@@ -28,9 +28,11 @@ class Lease:
         *,
         lease_ms: int,
         asked_s: float,
+        leaving: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.fences = fences
+        self.leaving = leaving  # whether their holder is to begin nothing more with them
         self._engine = engine
         self._lease_ms = lease_ms
         self._clock = clock

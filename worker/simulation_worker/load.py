@@ -1,8 +1,13 @@
-"""A load: the claimed batches that one slot delivers together, in shared calls."""
+"""A load: the claimed batches that one slot delivers together, in shared calls.
+
+A call carries a hundred objects, and one that joins them two thousand pairs. So a hundred companies with a contact each take three calls,
+and a thousand take twenty-one. As long as there are calls enough, loads are small, for a record is delivered when its load's last call is;
+when calls are what work waits for, loads are large.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +15,8 @@ from simulation_core.ledger.values import Claimed, Fence, Finish
 from simulation_core.queue.taking import Job
 
 MOST_RECORDS = 100  # what one call to HubSpot carries
+MOST_TOGETHER = 1_000  # where calls are scarce: twice as many would save one call in a hundred more, and take twice as long
+LOADS_AT_ONCE = 4  # of such a portal: they make all its calls, and what is claimed and waits is no other worker's to deliver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +38,42 @@ class Claim(NamedTuple):
     job: Job
 
 
-def loads(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
-    """In their order, as many together as fit into a call. A batch that died twice is alone: it may take the process along."""
+def room_for(loads: int, largest: int, *, scarce: bool) -> int:
+    """How many batches fit into so many loads, if none has more than `largest` records."""
+    return loads * max(1, (MOST_TOGETHER if scarce else MOST_RECORDS) // max(1, largest))
+
+
+def most_in_a_load(claims: Sequence[Claim], *, scarce: bool) -> int:
+    """So many records; where calls are scarce, what was claimed fills few loads, and they are under way beside each other."""
+    if not scarce:
+        return MOST_RECORDS
+    records = sum(len(claim.claimed.due_ms) for claim in claims)
+    calls = -(-records // (LOADS_AT_ONCE * MOST_RECORDS))
+    return min(MOST_TOGETHER, max(1, calls) * MOST_RECORDS)
+
+
+def loads(claims: Sequence[Claim], *, most: int = MOST_RECORDS, apart: Collection[str] = ()) -> Iterator[list[Claim]]:
+    """In their order, `most` records together.
+
+    A batch that died twice is alone: it may take the process along. Runs that are to be kept `apart` share with no other run.
+    """
     load: list[Claim] = []
     records, alone = 0, False
     for claim in claims:
         count, suspect = len(claim.claimed.due_ms), suspicious(claim.claimed)
-        if load and (records + count > MOST_RECORDS or suspect or alone):
+        if load and (records + count > most or suspect or alone or (apart and _strange(claim, load[-1], apart))):
             yield load
             load, records = [], 0
         load.append(claim)
         records, alone = records + count, suspect
     if load:
         yield load
+
+
+def _strange(one: Claim, other: Claim, apart: Collection[str]) -> bool:
+    """Whether they are of two runs of which one is kept apart."""
+    runs = {one.claimed.fence.simulation_id, other.claimed.fence.simulation_id}
+    return len(runs) > 1 and any(str(run) in apart for run in runs)
 
 
 ALONE_AFTER = 2  # deaths in company

@@ -22,7 +22,18 @@ from simulation_worker.deliver import Delivery, given_up
 from simulation_worker.desk import Desk
 from simulation_worker.isolation import carry_out_alone
 from simulation_worker.lease import Lease
-from simulation_worker.load import MOST_CRASHES, MOST_RECORDS, Claim, End, Release, loads, suspicious
+from simulation_worker.load import (
+    LOADS_AT_ONCE,
+    MOST_CRASHES,
+    MOST_TOGETHER,
+    Claim,
+    End,
+    Release,
+    loads,
+    most_in_a_load,
+    room_for,
+    suspicious,
+)
 from simulation_worker.metrics import Metrics
 from simulation_worker.slots import Slots
 from simulation_worker.under_way import UnderWay
@@ -49,6 +60,7 @@ class Workshop:
         self._books = Books(engine, metrics=metrics, on_ended=self._ended)
         self._largest: dict[str, int] = {}  # by queue: records of the largest batch of the last claim
         self._shares: Mapping[str, int] = {}  # by queue: loads that may be begun
+        self._scarce: frozenset[str] = frozenset()  # queues whose loads are to be large, as room was made for them
         self._isolating = threading.Lock()  # one process beside us: several would take the memory that none alone needs
 
     def open(self) -> None:
@@ -61,8 +73,13 @@ class Workshop:
 
     def room(self, desks: Mapping[str, Desk]) -> dict[str, int]:
         """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out."""
-        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
-        return {queue: count * max(1, MOST_RECORDS // self._largest.get(queue, MOST_RECORDS)) for queue, count in self._shares.items()}
+        self._scarce = frozenset(queue for queue, desk in desks.items() if desk.scarce)
+        at_most = {desks[queue].portal.name: LOADS_AT_ONCE for queue in self._scarce}
+        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()}, at_most)
+        return {
+            queue: room_for(count, self._largest.get(queue, MOST_TOGETHER), scarce=queue in self._scarce)
+            for queue, count in self._shares.items()
+        }
 
     def wait_for_room(self, seconds: float) -> None:
         self._slots.wait_freed(seconds)
@@ -72,9 +89,11 @@ class Workshop:
         got = claim(self._engine, jobs, lease_ms=self._delivery.lease_ms)
         for queue, claims in got.claims.items():
             self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
-            for number, load in enumerate(loads(claims)):
+            desk = desks[queue]
+            most = most_in_a_load(claims, scarce=queue in self._scarce)
+            for number, load in enumerate(loads(claims, most=most, apart=desk.apart)):
                 if number < max(1, self._shares.get(queue, 0)):
-                    self._begin_load(load, desks[queue], got)
+                    self._begin_load(load, desk, got)
                 else:
                     self._give_back(load, got)
         self._count(got)
@@ -99,7 +118,8 @@ class Workshop:
         self._books.hand_in([Entry(claim=each, end=Release(fence=each.claimed.fence), lease=lease) for each in load])
 
     def _lease(self, load: Sequence[Claim], got: Claiming) -> Lease:
-        lease = Lease(self._engine, [each.claimed.fence for each in load], lease_ms=self._delivery.lease_ms, asked_s=got.asked_s)
+        fences, lease_ms = [each.claimed.fence for each in load], self._delivery.lease_ms
+        lease = Lease(self._engine, fences, lease_ms=lease_ms, asked_s=got.asked_s, leaving=self._stopping.is_set)
         self.under_way.begin((each.job for each in load), lease)
         return lease
 

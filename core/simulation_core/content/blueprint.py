@@ -6,13 +6,14 @@ Follows from the spec, the seed and the record's number alone, whoever says what
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simulation_core.content.dice import Dice
+from simulation_core.content.dice import Dice, Lots
 from simulation_core.content.keys import Identity
 from simulation_core.plan.contacts import contacts_of
 from simulation_core.plan.deals import has_deal
-from simulation_core.spec import Records, Scenario
+from simulation_core.spec import Option, PropertyValue, Records, Scenario
 
 DAY_MS = 86_400_000
 SOONEST_DAYS, LATEST_DAYS = 14, 120  # until an open deal is expected to close
@@ -40,6 +41,9 @@ class Blueprint:
     annual_revenue: int
     deal: DealTerms | None
     owner_id: str | None  # of all its objects: who owns the company has its people and its deal
+    company_properties: Mapping[str, str]  # the user's own, by HubSpot's name
+    contact_properties: tuple[Mapping[str, str], ...]  # of each person
+    deal_properties: Mapping[str, str]
 
     @property
     def people(self) -> int:
@@ -54,6 +58,9 @@ class Blueprints:
         self._scenario = scenario
         self._records = records
         self._dice = Dice()
+        self._company_properties, self._contact_properties, self._deal_properties = (
+            Assortment(wanted) for wanted in (records.properties.companies, records.properties.contacts, records.properties.deals)
+        )
 
     def of(self, identity: Identity) -> Blueprint:
         number, records = identity.record, self._records
@@ -61,15 +68,22 @@ class Blueprints:
         wanted, owners = records.contacts_per_company, records.owner_ids
         people = contacts_of(self._seed, number, wanted.min, wanted.max) if self._scenario is Scenario.B2B else 1
         employees = max(2, round(_lognormal(dice, EMPLOYEES_MEDIAN, EMPLOYEES_SIGMA)))
+        annual_revenue = employees * int(60 + dice.random() * 180) * 1000
+        phones = tuple([_phone(dice) for _ in range(people)])
+        deal = self._deal(number, dice)
+        dice.for_record(self._seed, number, "properties")  # so that another property changes nothing else
         return Blueprint(
             identity=identity,
             seed=self._seed,
             scenario=self._scenario,
             employees=employees,
-            annual_revenue=employees * int(60 + dice.random() * 180) * 1000,
-            phones=tuple([_phone(dice) for _ in range(people)]),
-            deal=self._deal(number, dice),
+            annual_revenue=annual_revenue,
+            phones=phones,
+            deal=deal,
             owner_id=owners[number % len(owners)] if owners else None,
+            company_properties=self._company_properties.draw(dice),
+            contact_properties=tuple([self._contact_properties.draw(dice) for _ in range(people)]),
+            deal_properties=self._deal_properties.draw(dice),
         )
 
     def _deal(self, number: int, dice: Dice) -> DealTerms | None:
@@ -80,6 +94,27 @@ class Blueprints:
         days = 0 if won else SOONEST_DAYS + int(dice.random() * (LATEST_DAYS - SOONEST_DAYS + 1))
         amount = max(1, round(_lognormal(dice, deals.amount.median, deals.amount.sigma_percent / 100)))
         return DealTerms(amount=amount, pipeline=deals.pipeline, stage=deals.stage, won=won, closes_after_ms=days * DAY_MS)
+
+
+class Assortment:
+    """The properties one kind of object gets. In the order of their names: Postgres keeps none of its own."""
+
+    def __init__(self, wanted: Mapping[str, PropertyValue]) -> None:
+        self._constant = {name: value.value for name, value in sorted(wanted.items()) if value.value is not None}
+        self._drawn = [(name, _lots(value.choice)) for name, value in sorted(wanted.items()) if value.choice is not None]
+
+    def draw(self, dice: Dice) -> Mapping[str, str]:
+        if not self._drawn:
+            return self._constant
+        return {**self._constant, **{name: lots.draw(dice) for name, lots in self._drawn}}
+
+
+def _lots(options: Sequence[Option]) -> Lots[str]:
+    """A value that is named twice has both weights."""
+    weights: dict[str, int] = {}
+    for option in options:
+        weights[option.value] = weights.get(option.value, 0) + option.weight
+    return Lots(weights)
 
 
 def _lognormal(dice: Dice, median: float, sigma: float) -> float:

@@ -31,3 +31,7 @@ class Identity:
 
 def role_of(key: str) -> str:
     return key.rpartition("-")[2]
+
+
+def simulation_of(key: str) -> str:
+    return key.rsplit("-", 2)[0]

@@ -48,6 +48,7 @@ def _company(blueprint: Blueprint, flavour: Flavour, words: CompanyFlavour) -> C
         employees=blueprint.employees,
         annual_revenue=blueprint.annual_revenue,
         owner_id=blueprint.owner_id,
+        properties=blueprint.company_properties,
     )
 
 
@@ -63,6 +64,7 @@ def _contact(person: Person, phone: str, index: int, blueprint: Blueprint, flavo
         job_title=person.job_title,
         company_name=company.name if company else None,
         owner_id=blueprint.owner_id,
+        properties=blueprint.contact_properties[index],
     )
 
 
@@ -79,6 +81,7 @@ def _deal(blueprint: Blueprint, flavour: Flavour, due_ms: int) -> Deal | None:
         won=terms.won,
         closes_ms=due_ms + terms.closes_after_ms,
         owner_id=blueprint.owner_id,
+        properties=blueprint.deal_properties,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Engine, text
 
@@ -52,8 +53,13 @@ class PortalAccount:
     account_type: str  # HubSpot's word, such as DEVELOPER_TEST
 
 
+def run_on(portal: str, run: UUID) -> str:
+    """Whose problem it is where a portal is served, but not for this run. No portal has a slash in its name."""
+    return f"{portal}/{run}"
+
+
 def report(engine: Engine, portal: str, reason: Reason, message: str, retry_after_ms: int) -> None:
-    """This portal can't be served now, for `reason`; looked at again after `retry_after_ms`."""
+    """This portal (or run on it) can't be served now, for `reason`; looked at again after `retry_after_ms`."""
     values = {"portal": portal, "reason": reason.value, "message": storable(message)}
     with transaction(engine) as connection:
         connection.execute(text(REPORT), {**values, "retry_after_ms": retry_after_ms})
@@ -66,7 +72,7 @@ def clear(engine: Engine, portal: str) -> None:
 
 
 def problems(engine: Engine) -> dict[str, PortalProblem]:
-    """The portals that have one now, by name."""
+    """The portals, and runs on them (see run_on), that have one now, by name."""
     with transaction(engine) as connection:
         rows = connection.execute(text(PROBLEMS)).mappings().all()
     return {row["portal"]: PortalProblem(**{**row, "reason": Reason(row["reason"])}) for row in rows}

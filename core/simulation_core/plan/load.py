@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from simulation_core.plan.batches import MAX_BATCH, Batches
 from simulation_core.plan.chunks import CHUNK
 from simulation_core.plan.contacts import contacts_for
+from simulation_core.plan.deals import deals_for
 from simulation_core.plan.peaks import DAY_MS, TEN_SECONDS_MS, most_within
 from simulation_core.plan.plan import Plan
 from simulation_core.spec import Range, Scenario, Spec
@@ -52,7 +54,7 @@ def load_of_batches(spec: Spec, batches: Batches, *, seed: int) -> Load:
 
 
 def calls_reached(spec: Spec, batches: Batches, *, seed: int) -> Calls:
-    """How many calls were made before each batch, and one entry more: all of them. At most 106 a batch, so 32 bits hold 10,000,000."""
+    """How many calls were made before each batch, and one entry more: all of them. At most 109 a batch, so 32 bits hold 10,000,000."""
     reached = np.zeros(len(batches) + 1, dtype=np.uint32)
     for begin in range(0, len(batches), _BATCHES_AT_ONCE):
         end = min(begin + _BATCHES_AT_ONCE, len(batches))
@@ -61,19 +63,34 @@ def calls_reached(spec: Spec, batches: Batches, *, seed: int) -> Calls:
 
 
 def _calls(spec: Spec, first_record: NDArray[np.int64], count: NDArray[np.int16], seed: int) -> NDArray[np.int64]:
-    """Of each batch: B2C one for up to 100 contacts; B2B one for up to 100 companies, those for their contacts, those that join them."""
-    if spec.scenario is Scenario.B2C:
-        return np.ones(len(count), dtype=np.int64)
-    contacts = _contacts(spec.records.contacts_per_company, first_record, count, seed)
-    calls: NDArray[np.int64] = 1 + -(-contacts // MAX_BATCH) + -(-contacts // MAX_ASSOCIATIONS)
+    """Of each batch: calls of up to 100 companies, contacts and deals, and of up to 2,000 pairs of them that are joined."""
+    is_b2b = spec.scenario is Scenario.B2B
+    wanted = spec.records.contacts_per_company if is_b2b else Range()
+    contacts = _per_batch(lambda records: contacts_for(seed, records, wanted.min, wanted.max), wanted, first_record, count)
+    calls: NDArray[np.int64] = -(-contacts // MAX_BATCH)
+    if is_b2b:
+        calls += 1 - (-contacts // MAX_ASSOCIATIONS)
+    if percent := spec.records.deals.percent:
+        deals = _per_batch(lambda records: deals_for(seed, records, percent).astype(np.int64), None, first_record, count)
+        calls += np.where(deals > 0, 2 if is_b2b else 1, 0)  # they, and with whose companies they are joined
+        with_contact = _per_batch(
+            lambda records: deals_for(seed, records, percent).astype(np.int64) * contacts_for(seed, records, wanted.min, wanted.max),
+            None,
+            first_record,
+            count,
+        )
+        calls += with_contact > 0
     return calls
 
 
-def _contacts(wanted: Range, first_record: NDArray[np.int64], count: NDArray[np.int16], seed: int) -> NDArray[np.int64]:
-    if wanted.min == wanted.max:
-        return count.astype(np.int64) * wanted.min
+def _per_batch(
+    of: Callable[[NDArray[np.int64]], NDArray[np.int64]], same: Range | None, first_record: NDArray[np.int64], count: NDArray[np.int16]
+) -> NDArray[np.int64]:
+    """The sum over each batch's records; where all have the `same`, without looking at them."""
+    if same is not None and same.min == same.max:
+        return count.astype(np.int64) * same.min
     records = np.arange(first_record[0], first_record[-1] + count[-1], dtype=np.int64)
-    sums: NDArray[np.int64] = np.add.reduceat(contacts_for(seed, records, wanted.min, wanted.max), first_record - first_record[0])
+    sums: NDArray[np.int64] = np.add.reduceat(of(records), first_record - first_record[0])
     return sums
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulation_core.errors import PlanVersionError, SpecError
 from simulation_core.plan.batches import Batches, in_batches
 from simulation_core.plan.contacts import total_contacts
+from simulation_core.plan.deals import total_deals
 from simulation_core.plan.peaks import MINUTE_MS, most_within
 from simulation_core.plan.times import due_offsets
 from simulation_core.spec import Scenario, Spec
@@ -65,7 +66,8 @@ def _histogram(offsets_ms: NDArray[np.int64], window_ms: int) -> tuple[int, ...]
 
 
 def _objects(spec: Spec, seed: int) -> Mapping[str, int]:
+    deals = total_deals(seed, spec.total_records, spec.records.deals.percent)
     if spec.scenario is Scenario.B2C:
-        return {"companies": 0, "contacts": spec.total_records, "deals": 0}
+        return {"companies": 0, "contacts": spec.total_records, "deals": deals}
     contacts = total_contacts(seed, spec.total_records, spec.records.contacts_per_company)
-    return {"companies": spec.total_records, "contacts": contacts, "deals": 0}
+    return {"companies": spec.total_records, "contacts": contacts, "deals": deals}

@@ -24,6 +24,7 @@ from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, Rejected
 from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.properties import Marks
+from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.setup import prepare
 
 SIMULATION = UUID("6f1c2a55-0000-4222-8333-444455556666")
@@ -37,13 +38,14 @@ class Crm:
         self.portal = Portal(name="default", allowed_namespaces=("*",), url=server.url)
         self.client = CrmClient(url=server.url, token=token, pace=Pace(190, sleep=lambda _: None), deadline_seconds=deadline_seconds)
         self.outside = httpx.Client(base_url=server.url)
+        self.quarantine = Quarantine(10_000)
 
     def close(self) -> None:
         self.client.close()
         self.outside.close()
 
     def deliver(self, *records: Record) -> dict[int, Any]:
-        (fates,) = deliver_records(self.client, [Part(MARKS, records)])
+        (fates,) = deliver_records(self.client, [Part(MARKS, records)], self.quarantine)
         return fates
 
     def fault(self, match: str, kind: str, times: int | None = 1, **more: Any) -> None:
@@ -107,6 +109,15 @@ def test_a_hundred_companies_with_contacts_take_four_calls(crm: Crm) -> None:
     assert len(crm.objects("contacts")) == 200
     assert len(crm.joined()) == 200
     assert {tuple(each["typeIds"]) for each in crm.joined()} == {(1, 279)}
+
+
+def test_what_joins_a_thousand_records_travels_in_one_call(crm: Crm) -> None:
+    before = crm.calls()
+    fates = crm.deliver(*(b2b(i) for i in range(1_000)))
+    assert numbers(fates, Delivered) == list(range(1_000))
+    assert crm.calls() - before == 21  # for a thousand: ten, ten and one
+    assert len(crm.joined()) == 1_000
+    assert len({fate.answered_s for fate in fates.values()}) == 1  # so that each batch is told in one word
 
 
 @pytest.mark.parametrize(("scenario", "records", "people"), [("B2B", 3, 0), ("B2B", 1, 1), ("B2B", 100, 3), ("B2C", 100, 1)])

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, plans, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import ClaimRequest, Run
-from simulation_core.plan import Batches, Plan
+from simulation_core.plan import Batches, Plan, make_plan
+from simulation_core.plan.load import load_of
 from simulation_core.portals import Portal
 from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.queue.taking import Job
@@ -51,8 +53,10 @@ class Ledger:
     def publish(self, *, records: int = 4, batch_size: int = 100, due_in_ms: int = -5_000, over_ms: int = 0, **spec: Any) -> uuid.UUID:
         """A run whose records are all due at one moment, or evenly over some time from it."""
         run = uuid.uuid4()
+        shape = {"records": spec.pop("records_")} if "records_" in spec else {}  # `records` is how many
         given = {
             "scenario": "B2B",
+            **shape,
             "totalRecords": records,
             "durationSeconds": 600,
             "startTime": from_ms(now_ms() + due_in_ms).isoformat(timespec="milliseconds"),
@@ -86,6 +90,12 @@ class Ledger:
         plan = Plan(offsets_ms=offsets, batches=batches, histogram=(0,) * 40, peak_per_minute=0, objects={})
         plans.store(self.engine, run, plan, 0)
         plans.publish(self.engine, run, plan)
+
+    @staticmethod
+    def planned_calls(total: int, **spec: Any) -> int:
+        """As kubectl simulation plan counts them, where all are due at once."""
+        parsed = parse_spec({"scenario": "B2B", "totalRecords": total, "durationSeconds": 1, **spec})
+        return load_of(parsed, make_plan(parsed, start_ms=0, window_ms=1000, seed=42), seed=42).calls
 
     def run(self, simulation: uuid.UUID) -> Run:
         run = runs.get(self.engine, simulation)
@@ -168,6 +178,19 @@ class Outside:
 
     def close(self) -> None:
         self._http.close()
+
+
+class Clock:
+    """The monotonic clock, for those who can't wait."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    def forward(self, seconds: float) -> None:
+        self._ahead_s += seconds
 
 
 class Jobs:
@@ -269,6 +292,11 @@ def jobs(redis_url: str) -> Iterator[Jobs]:
 
 
 @pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
 def metrics() -> Metrics:
     return Metrics(CollectorRegistry())
 
@@ -277,9 +305,9 @@ def metrics() -> Metrics:
 def make_desk(engine: Engine, outside: Outside, metrics: Metrics) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
-    def make(token: str = "any", *, deadline_seconds: float = 10, **portal: Any) -> Desk:
+    def make(token: str = "any", *, deadline_seconds: float = 10, clock: Callable[[], float] = time.monotonic, **portal: Any) -> Desk:
         entry = Portal(name="default", allowed_namespaces=("*",), url=outside.url, **{"calls_per_ten_seconds": 10_000, **portal})
-        made.append(Desk(entry, token, engine=engine, metrics=metrics, deadline_seconds=deadline_seconds))
+        made.append(Desk(entry, token, engine=engine, metrics=metrics, deadline_seconds=deadline_seconds, clock=clock))
         return made[-1]
 
     yield make

@@ -19,6 +19,7 @@ from simulation_core.queue.names import Kind, queue_name
 from simulation_core.queue.taking import Intake
 from simulation_worker.crm.errors import FenceLostError
 from simulation_worker.deliver import Delivery
+from simulation_worker.desk import Desk
 from simulation_worker.lease import Lease
 from simulation_worker.metrics import Metrics
 from simulation_worker.slots import Slots
@@ -194,3 +195,18 @@ def test_a_lease_that_cant_be_kept_is_noticed_before_the_next_call(engine: Engin
     lease.keep()
     with pytest.raises(FenceLostError):
         lease.hold_for(20)
+
+
+def test_where_calls_are_scarce_batches_share_those_that_join_their_objects(
+    shop: Any, ledger: Any, jobs: Any, outside: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Desk, "scarce", True)
+    outside.limits_off()
+    made = shop(slots=8)
+    before = outside.calls()
+    run = ledger.publish(records=2_000, batch_size=100)
+    push_all(jobs, run, 20)
+    made.take()
+    until(lambda: ledger.run(run).records_processed == 2_000)
+    assert outside.calls() - before == 4 * (5 + 5 + 1)  # not 60
+    assert made.workshop.room(made.desks) == {QUEUE: 4 * 10}

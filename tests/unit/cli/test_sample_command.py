@@ -99,3 +99,16 @@ def test_text_uses_the_words_of_people(manifest: Path) -> None:
     assert any(line.startswith("company  name            ") for line in lines)
     assert any(line.startswith("annual revenue  ") for line in lines)
     assert any(line.startswith("contact  first name  ") for line in lines)
+
+
+def test_deals_owners_and_properties_are_shown(manifest: Path) -> None:
+    given = "records: {deals: {percent: 100, stage: contractsent}, ownerIds: ['7'], properties: {contacts: {hs_lead_status: NEW}}}"
+    with_spec(manifest, "seed: 42", given)
+    (record,) = sampled(manifest, "-n", "1")["records"]
+    assert record["deal"]["stage"] == "contractsent"
+    assert record["company"]["name"] in record["deal"]["name"]
+    assert {record["company"]["owner"], record["contacts"][0]["owner"], record["deal"]["owner"]} == {"7"}
+    assert record["contacts"][0]["properties"] == {"hs_lead_status": "NEW"}
+    output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-n", "1"], env={"COLUMNS": "100"}).output
+    assert "hs_lead_status  NEW" in output
+    assert "deal  name" in output

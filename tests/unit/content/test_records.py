@@ -18,7 +18,7 @@ from simulation_core.content.keys import Identity, role_of
 from simulation_core.content.records import RecordMaker, compose, slug
 from simulation_core.content.trades import INDUSTRIES
 from simulation_core.content.values import Record
-from simulation_core.spec import Amount, Deals, Range, Records, Scenario
+from simulation_core.spec import Amount, Deals, Properties, Range, Records, Scenario
 
 SIMULATION = UUID("6f1c2a55-0000-4222-8333-444455556666")
 OTHER = UUID("11111111-0000-4222-8333-444455556666")
@@ -201,3 +201,34 @@ def test_first_and_family_names_go_together() -> None:
     found = [person for person in people if person.first_name in women]
     assert found
     assert all(person.last_name.endswith(("á", "í", "ů")) for person in found)
+
+
+def test_properties_are_constants_or_drawn_by_weight_for_each_object() -> None:
+    properties = Properties.model_validate(
+        {
+            "companies": {"type": "PROSPECT"},
+            "contacts": {"hs_lead_status": {"choice": [{"value": "NEW", "weight": 3}, {"value": "OPEN"}, {"value": "x", "weight": 0}]}},
+        }
+    )
+    records = Records(contacts_per_company=Range(min=2, max=2), properties=properties)
+    maker = faker_records(seed=42, scenario=Scenario.B2B, records=records, locale="en_US")
+    made_all = [maker.record(Identity(SIMULATION, i), DUE_MS) for i in range(200)]
+    assert {r.company.properties["type"] for r in made_all if r.company} == {"PROSPECT"}
+    drawn = [c.properties["hs_lead_status"] for r in made_all for c in r.contacts]
+    assert set(drawn) == {"NEW", "OPEN"}
+    assert 260 < drawn.count("NEW") < 340
+    assert any(r.contacts[0].properties != r.contacts[1].properties for r in made_all)
+
+
+def test_another_property_changes_nothing_else_and_their_order_does_not_matter() -> None:
+    """Postgres keeps a JSON object's names in an order of its own."""
+
+    def shown(**contacts: object) -> list[tuple[str, str | None]]:
+        records = Records(properties=Properties.model_validate({"contacts": contacts}))
+        maker = faker_records(seed=42, scenario=Scenario.B2B, records=records, locale="en_US")
+        people = [c for i in range(50) for c in maker.record(Identity(SIMULATION, i), DUE_MS).contacts]
+        return [(c.phone, c.properties.get("a")) for c in people]
+
+    a, b = {"choice": [{"value": "1"}, {"value": "2"}]}, {"choice": [{"value": "3"}, {"value": "4"}]}
+    assert shown(a=a, b=b) == shown(b=b, a=a)
+    assert [phone for phone, _ in shown()] == [phone for phone, _ in shown(a=a)]

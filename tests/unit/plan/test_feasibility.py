@@ -15,6 +15,7 @@ from simulation_core.clock import to_ms
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of, latest_ms
 from simulation_core.plan.contacts import contacts_of
+from simulation_core.plan.deals import has_deal, total_deals
 from simulation_core.plan.feasibility import Demand, excess, feasible
 from simulation_core.plan.load import Load, load_of
 from simulation_core.plan.peaks import most_within
@@ -73,6 +74,23 @@ def test_contacts_drawn_per_company_are_counted_batch_by_batch(records: int, lea
         people = sum(contacts_of(seed, record, contacts["min"], most) for record in range(first, first + count))
         expected += 1 + -(-people // 100) + -(-people // 2000)
     assert load_of(spec, plan, seed=seed).calls == expected
+
+
+@pytest.mark.parametrize("scenario", ["B2B", "B2C"])
+@pytest.mark.parametrize("contacts", [(0, 0), (1, 1), (0, 2)])
+def test_deals_cost_their_own_calls_and_those_that_join_them(scenario: str, contacts: tuple[int, int]) -> None:
+    least, most = contacts
+    shape = {"contactsPerCompany": {"min": least, "max": most}}
+    given = {"scenario": scenario, "totalRecords": 300, "toleranceMilliseconds": 0, "durationSeconds": 60}
+    with_deals = a_spec(**given, records={**shape, "deals": {"percent": 40}})
+    plan = planned(with_deals, seed=3)
+    expected = load_of(a_spec(**given, records=shape), plan, seed=3).calls
+    for record in range(300):
+        if has_deal(3, record, 40):
+            is_b2b = scenario == "B2B"
+            expected += 1 + is_b2b + (contacts_of(3, record, least, most) > 0 if is_b2b else True)
+    assert load_of(with_deals, plan, seed=3).calls == expected
+    assert plan.objects["deals"] == total_deals(3, 300, 40) > 0
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=80).map(sorted), st.integers(1, 100), st.booleans())

@@ -113,3 +113,47 @@ def test_a_misspelt_name_is_told_before_the_required_one_it_hides() -> None:
     with pytest.raises(SpecError) as refused:
         parse_spec({"scenario": "B2C", "totalRecord": 5, "durationSeconds": 60, "distribution": {"method": "Linear"}})
     assert refused.value.field == "spec.totalRecord"
+
+
+def test_a_property_is_a_constant_or_a_choice() -> None:
+    choice = {"choice": [{"value": "newbusiness", "weight": 3}, {"value": "existingbusiness"}]}
+    properties = spec_with(records={"properties": {"deals": {"hs_priority": "high", "dealtype": choice}}}).records.properties.deals
+    assert properties["hs_priority"].values == ("high",)
+    assert properties["dealtype"].values == ("newbusiness", "existingbusiness")
+
+
+@pytest.mark.parametrize(
+    ("given", "at", "said"),
+    [
+        (7, "", 'put it in quotes, as "7"'),
+        (True, "", "put it in quotes"),
+        (["a"], "", "is neither text nor a choice"),
+        ({}, "", "either a text in quotes or choice"),
+        ({"choice": []}, ".choice", "at least 1 item"),
+        ({"choice": [{"value": "a", "weight": 0}]}, "", "all weights are 0"),
+        ({"choice": [{"value": "a", "weight": -1}]}, ".choice.0.weight", "greater than or equal to 0"),
+        ({"choice": [{"weight": 1}]}, ".choice.0.value", "is required: set it"),
+        ({"pick": "a"}, ".pick", "is not a field of a Simulation"),
+    ],
+)
+def test_a_property_that_is_neither_says_how_to_write_it(given: Any, at: str, said: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        parse_spec({**BASE, "records": {"properties": {"companies": {"tier": given}}}})
+    assert refused.value.field == f"spec.records.properties.companies.tier{at}"
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("simulation_key", "is set by the product itself"),
+        ("email", "is set by the product itself"),
+        ("Tier", "no internal name of a property"),
+    ],
+)
+def test_a_property_that_is_not_the_users_to_set_is_refused(name: str, said: str) -> None:
+    """A constant e-mail would be one person's, perhaps a real one's."""
+    with pytest.raises(SpecError, match=said) as refused:
+        spec_with(records={"properties": {"contacts": {name: "x"}}})
+    assert refused.value.field.startswith("spec.records.properties.contacts")
+    assert name in str(refused.value)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from types import SimpleNamespace
 
+import pytest
+
 from simulation_core.ledger.values import Claimed, Fence, Outcome
 from simulation_core.queue.taking import Job
-from simulation_worker.load import Claim, loads
+from simulation_worker.load import Claim, loads, most_in_a_load, room_for
 
 RUN = SimpleNamespace(id=uuid.UUID(int=1))
 
 
-def claim(batch: int, records: int, crashes: int = 0) -> Claim:
+def claim(batch: int, records: int, crashes: int = 0, run: uuid.UUID = RUN.id) -> Claim:
     claimed = Claimed(
-        fence=Fence(simulation_id=RUN.id, batch=batch, attempt=1),
+        fence=Fence(simulation_id=run, batch=batch, attempt=1),
         run=RUN,
         first_record=0,
         due_ms=[0] * records,
@@ -53,5 +55,38 @@ def test_what_died_once_is_in_company() -> None:
     assert together(claim(0, 1), claim(1, 1, crashes=1)) == [[0, 1]]
 
 
+def test_runs_that_are_kept_apart_share_with_no_other() -> None:
+    one, other, third = uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3)
+    claims = [claim(0, 1, run=one), claim(1, 1, run=other), claim(2, 1, run=other), claim(3, 1, run=third), claim(4, 1, run=one)]
+    assert [[each.claimed.fence.batch for each in load] for load in loads(claims, apart={str(other)})] == [[0], [1, 2], [3, 4]]
+
+
 def test_nothing_is_nothing() -> None:
     assert together() == []
+
+
+def test_where_calls_are_scarce_a_load_takes_up_to_a_thousand_records() -> None:
+    claims = [claim(i, 100) for i in range(25)]
+    assert [len(load) for load in loads(claims, most=1_000)] == [10, 10, 5]
+
+
+@pytest.mark.parametrize(
+    ("batches", "of", "scarce", "most"),
+    [
+        (80, 100, False, 100),
+        (80, 100, True, 1_000),
+        (20, 100, True, 500),  # four loads beside each other, not two that take twice as long
+        (3, 100, True, 100),
+        (1, 1, True, 100),
+        (0, 1, True, 100),
+    ],
+)
+def test_what_is_there_fills_few_loads(batches: int, of: int, scarce: bool, most: int) -> None:
+    assert most_in_a_load([claim(i, of) for i in range(batches)], scarce=scarce) == most
+
+
+@pytest.mark.parametrize(
+    ("largest", "scarce", "room"), [(100, False, 2), (1, False, 200), (100, True, 20), (1, True, 2_000), (70, False, 2), (3_000, True, 2)]
+)
+def test_room_is_for_as_many_batches_as_fit(largest: int, scarce: bool, room: int) -> None:
+    assert room_for(2, largest, scarce=scarce) == room

@@ -45,3 +45,17 @@ def test_it_starts_without_a_burst_because_the_process_before_may_have_spent_it(
     pace = Pace(190, clock=clock, sleep=clock.sleep)
     assert pace.reserve() == 0
     assert pace.reserve() == pytest.approx(1 / 17.5)
+
+
+def test_calls_are_scarce_as_long_as_they_have_to_wait() -> None:
+    clock = Clock()
+    pace = Pace(190, clock=clock, sleep=clock.sleep)
+    for _ in range(10):
+        pace.wait()
+        clock.now += 0.1
+    assert not pace.scarce
+    for _ in range(40):
+        pace.wait()
+    assert pace.scarce
+    clock.now += 10
+    assert not pace.scarce

@@ -95,3 +95,9 @@ PASSING_CATEGORIES = frozenset({"CONFLICT", "INTERNAL_ERROR", "LOCKED", "RATE_LI
 def may_pass(error: Mapping[str, Any]) -> bool:
     """Whether a record's own error in a 207 is worth another try."""
     return error.get("category") in PASSING_CATEGORIES
+
+
+def is_about_a_property(answer: Answer) -> bool:
+    """Whether a refusal says that the portal lacks a property: then it is about all records of a run alike."""
+    codes = {error.get("code") for error in answer.errors}
+    return "PROPERTY_DOESNT_EXIST" in codes or "PROPERTY_DOESNT_EXIST" in answer.message or "unique identifier property" in answer.message

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 
 WINDOW_SECONDS = 10
+SCARCE_SECONDS = 5.0  # for so long after a call had to wait, calls are worth saving
+WORTH_SAVING_SECONDS = 0.05
 BURST_SHARE = 0.08  # of the limit; HubSpot's own 190 become 15 at once and 17.5 a second
 
 
@@ -32,6 +34,7 @@ class Pace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._next = clock() + self._tolerance  # the theoretical arrival time
+        self._waited_s = float("-inf")  # when a call last had to wait
 
     def reserve(self) -> float:
         """Takes the next free moment; how many seconds it lies ahead."""
@@ -42,4 +45,11 @@ class Pace:
 
     def wait(self) -> None:
         if seconds := self.reserve():
+            if seconds > WORTH_SAVING_SECONDS:
+                self._waited_s = self._clock()
             self._sleep(seconds)
+
+    @property
+    def scarce(self) -> bool:
+        """Whether more is wanted than the portal allows."""
+        return self._clock() - self._waited_s < SCARCE_SECONDS

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from simulation_core.content.values import Company, Contact
+from simulation_core.clock import iso_ms
+from simulation_core.content.values import Company, Contact, Deal
+from simulation_worker.crm.inputs import Object
 from simulation_worker.crm.setup import ID, NAME
-from simulation_worker.crm.writes import Object
+from simulation_worker.crm.wants import Stages
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,11 @@ class Marks:
 
     @property
     def properties(self) -> Mapping[str, str]:
-        return {ID: str(self.simulation_id), NAME: f"{self.namespace}/{self.name}"}
+        return {ID: str(self.simulation_id), NAME: self.full_name}
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 def company_object(company: Company, marks: Marks) -> Object:
@@ -35,7 +41,7 @@ def company_object(company: Company, marks: Marks) -> Object:
         "numberofemployees": str(company.employees),
         "annualrevenue": str(company.annual_revenue),
     }
-    return Object(company.key, {**values, **marks.properties})
+    return _object(company, values, marks)
 
 
 def contact_object(contact: Contact, marks: Marks) -> Object:
@@ -48,4 +54,22 @@ def contact_object(contact: Contact, marks: Marks) -> Object:
         "jobtitle": contact.job_title,
         "company": contact.company_name,
     }
-    return Object(contact.key, {**{name: value for name, value in values.items() if value is not None}, **marks.properties})
+    return _object(contact, values, marks)
+
+
+def deal_object(deal: Deal, marks: Marks, stages: Stages) -> Object:
+    values = {
+        "dealname": deal.name,
+        "amount": str(deal.amount),
+        "pipeline": deal.pipeline,
+        "dealstage": stages.won if deal.won else stages.opened,
+        "closedate": iso_ms(deal.closes_ms),
+    }
+    return _object(deal, values, marks)
+
+
+def _object(each: Company | Contact | Deal, values: Mapping[str, str | None], marks: Marks) -> Object:
+    """The user's own properties come last: whoever sets a property means it."""
+    owner = {"hubspot_owner_id": each.owner_id}
+    known = {name: value for name, value in {**values, **owner}.items() if value is not None}
+    return Object(each.key, {**known, **each.properties, **marks.properties})

@@ -38,10 +38,10 @@ def prepare(client: CrmClient, portal: Portal) -> Account:
     """The account, checked and ready. Raises PortalHeldError with what to do. Repeating it costs four calls and changes nothing."""
     account = _account(client, portal)
     for object_type in REQUIRED_TYPES:
-        _ensure_properties(client, portal, object_type)
+        ensure_properties(client, portal, object_type)
     for object_type in OPTIONAL_TYPES:
         try:
-            _ensure_properties(client, portal, object_type)
+            ensure_properties(client, portal, object_type)
         except PortalHeldError as held:
             if held.reason is not Reason.SCOPE_MISSING:
                 raise
@@ -51,7 +51,7 @@ def prepare(client: CrmClient, portal: Portal) -> Account:
 
 def _account(client: CrmClient, portal: Portal) -> Account:
     answer = client.get(paths.account_details())
-    _require(answer, portal, "read the account's details")
+    require(answer, portal, "read the account's details")
     number = str(answer.body.get("portalId"))
     account = Account(id=int(number) if number.isdecimal() else 0, type=str(answer.body.get("accountType") or "UNKNOWN"))
     if account.type not in TEST_ACCOUNTS and not portal.allow_production:
@@ -64,9 +64,10 @@ def _account(client: CrmClient, portal: Portal) -> Account:
     return account
 
 
-def _ensure_properties(client: CrmClient, portal: Portal, object_type: str) -> None:
+def ensure_properties(client: CrmClient, portal: Portal, object_type: str) -> Sequence[str]:
+    """Those by which our records are found again. Which had to be created; raises PortalHeldError saying how to do so by hand."""
     answer = client.get(paths.properties(object_type))
-    _require(answer, portal, _by_hand(object_type))
+    require(answer, portal, _by_hand(object_type))
     known = {str(each.get("name")): each for each in answer.results}
     if KEY in known and not known[KEY].get("hasUniqueValue"):
         raise PortalHeldError(
@@ -77,19 +78,21 @@ def _ensure_properties(client: CrmClient, portal: Portal, object_type: str) -> N
         )
     missing = [wanted for wanted in PROPERTIES if wanted["name"] not in known]
     if not missing:
-        return
+        return ()
     _create(client, portal, object_type, paths.property_groups(object_type), {"name": GROUP, "label": "Simulation", "displayOrder": -1})
     for wanted in missing:
         definition = {"groupName": GROUP, "type": "string", "fieldType": "text", "formField": False, **wanted}
         _create(client, portal, object_type, paths.properties(object_type), definition)
-    log.info("portal %s: created %s on %s", portal.name, ", ".join(str(wanted["name"]) for wanted in missing), object_type)
+    created = [str(wanted["name"]) for wanted in missing]
+    log.info("portal %s: created %s on %s", portal.name, ", ".join(created), object_type)
+    return created
 
 
 def _create(client: CrmClient, portal: Portal, object_type: str, path: str, definition: Mapping[str, object]) -> None:
     """There already (409) is as good as created: another worker may have been faster."""
     answer = client.post(path, definition)
     if answer.status != 409:
-        _require(answer, portal, _by_hand(object_type))
+        require(answer, portal, _by_hand(object_type))
 
 
 def _by_hand(object_type: str) -> str:
@@ -100,7 +103,8 @@ def _by_hand(object_type: str) -> str:
     )
 
 
-def _require(answer: Answer, portal: Portal, purpose: str) -> None:
+def require(answer: Answer, portal: Portal, purpose: str) -> None:
+    """Raises PortalHeldError unless the call succeeded. `purpose` completes "the token may not …", and goes on with the remedy."""
     verdict = judge(answer)
     if verdict.ruling is Ruling.DONE:
         return

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
+from simulation_core.content.keys import simulation_of
 from simulation_core.reasons import Reason
 from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import FenceLostError, PortalHeldError
-from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
-from simulation_worker.crm.judge import BROKEN_MS, Ruling, Verdict, judge, may_pass
+from simulation_worker.crm.fates import Fate, Postponed, Rejected
+from simulation_worker.crm.inputs import Join, Link, Object
+from simulation_worker.crm.judge import TEN_SECONDS_MS, Ruling, Verdict, is_about_a_property, judge
+from simulation_worker.crm.quarantine import Quarantine
+from simulation_worker.crm.reading import read_associations, read_found, read_upsert, short, tried
 from simulation_worker.crm.setup import KEY
 
 MAX_INPUTS = 100
 MAX_ASSOCIATIONS = 2_000
-MESSAGE_CHARACTERS = 500
+SEARCH_LATER = "HubSpot refused a call with this record in it, and not all calls may go into finding out which one it is about"
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Object:
-    """One object to write. Its key is also its objectWriteTraceId, by which a 207 names it."""
+class _Call(Generic[Item]):
+    """One kind of call: how it is sent, what its answer says of each item, and how to ask which of them are there (None: not at all)."""
 
-    key: str
-    properties: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Link:
-    """A contact to be joined to its company. The key is the contact's."""
-
-    key: str
-    contact_id: str
-    company_id: str
+    send: Callable[[Sequence[Item]], Answer]
+    read: Callable[[Sequence[Item], Answer], dict[str, Fate]]
+    look_up: Callable[[Sequence[Item]], dict[str, Fate]] | None = None
 
 
 class BatchWriter:
-    """The writes of one delivery. Once the portal asked for a pause, it makes no further call and postpones what is left."""
+    """The writes of one delivery. Once the portal asked for a pause, it makes no further call and postpones what is left.
 
-    def __init__(self, client: CrmClient) -> None:
+    A call that is refused as a whole is repeated for each simulation in it; only the one that spoiled it is halved, down to the record.
+    """
+
+    def __init__(self, client: CrmClient, quarantine: Quarantine) -> None:
+        self.spoilt: set[str] = set()  # simulations that had a call refused that was about them alone
         self._client = client
+        self._quarantine = quarantine
         self._paused: Postponed | None = None
 
     def upsert(self, object_type: str, objects: Sequence[Object]) -> dict[str, Fate]:
@@ -56,69 +57,95 @@ class BatchWriter:
             ]
             return self._client.post(paths.upsert(object_type), {"inputs": inputs})
 
-        return self._in_chunks(objects, MAX_INPUTS, send, _read_upsert)
+        def look_up(some: Sequence[Object]) -> dict[str, Fate]:
+            inputs = [{"id": each.key} for each in some]
+            answer = self._client.post(paths.read(object_type), {"inputs": inputs, "idProperty": KEY, "properties": [KEY]})
+            return read_found(some, answer) if judge(answer).ruling is Ruling.DONE else {}
 
-    def associate(self, links: Sequence[Link]) -> dict[str, Fate]:
-        """Joins contacts to companies, as their primary company. Repeating it changes nothing."""
+        return self._in_chunks(objects, MAX_INPUTS, _Call(send, read_upsert, look_up))
+
+    def associate(self, join: Join, links: Sequence[Link]) -> dict[str, Fate]:
+        """Repeating it changes nothing."""
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id} for type_id in join.type_ids]
 
         def send(some: Sequence[Link]) -> Answer:
-            inputs = [{"from": {"id": link.contact_id}, "to": {"id": link.company_id}, "types": CONTACT_TO_COMPANY} for link in some]
-            return self._client.post(paths.associate("contacts", "companies"), {"inputs": inputs})
+            inputs = [{"from": {"id": link.from_id}, "to": {"id": link.to_id}, "types": types} for link in some]
+            return self._client.post(paths.associate(join.from_type, join.to_type), {"inputs": inputs})
 
-        return self._in_chunks(links, MAX_ASSOCIATIONS, send, _read_associations)
+        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(send, read_associations))
 
-    def _in_chunks(self, items: Sequence[Item], size: int, send: _Send[Item], read: _Read[Item]) -> dict[str, Fate]:
+    def _in_chunks(self, items: Sequence[Item], size: int, call: _Call[Item]) -> dict[str, Fate]:
         fates: dict[str, Fate] = {}
         for some in _chunks(items, size):
-            fates |= self._write(some, send, read)
+            fates |= self._write(some, call)
         return fates
 
-    def _write(self, items: Sequence[Item], send: _Send[Item], read: _Read[Item], *, again: bool = True) -> dict[str, Fate]:
+    def _write(self, items: Sequence[Item], call: _Call[Item], *, again: bool = True) -> dict[str, Fate]:
         if self._paused:
             return dict.fromkeys(map(_key, items), self._paused)
         try:
-            answer = send(items)
+            answer = call.send(items)
         except FenceLostError as lost:
             return self._stop_short(items, str(lost))
         verdict = judge(answer)
         match verdict.ruling:
             case Ruling.DONE:
-                return self._settle(items, answer, send, read)
+                return self._settle(items, answer, call)
             case Ruling.STOP:
                 assert verdict.reason is not None
-                raise PortalHeldError(verdict.reason, _short(explained(verdict.reason, answer)), verdict.wait_ms)
+                raise PortalHeldError(verdict.reason, short(explained(verdict.reason, answer)), verdict.wait_ms)
             case Ruling.LATER:
                 return self._postpone(items, answer, verdict)
-            case Ruling.AGAIN if again:
-                return self._write(items, send, read, again=False)
+            case Ruling.AGAIN:
+                return self._write(items, call, again=False) if again else self._write_what_is_not_there(items, answer, call)
             case _:
-                return self._isolate(items, answer, send, read)
+                return self._isolate(items, answer, call)
 
-    def _settle(self, items: Sequence[Item], answer: Answer, send: _Send[Item], read: _Read[Item]) -> dict[str, Fate]:
+    def _settle(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """Fates as the answer names them. What it didn't name is asked for again in halves; a single one counts a try."""
-        fates = read(items, answer)
+        fates = call.read(items, answer)
         unnamed = [item for item in items if _key(item) not in fates]
         if not unnamed:
             return fates
         if len(unnamed) < len(items) or len(items) > 1:
-            return fates | self._halves(unnamed, send, read)
-        return {_key(items[0]): _tried("HubSpot's answer did not say what became of the record", answer.correlation_id)}
+            return fates | self._halves(unnamed, answer, call)
+        return {_key(items[0]): tried("HubSpot's answer did not say what became of the record", answer.correlation_id)}
 
-    def _isolate(self, items: Sequence[Item], answer: Answer, send: _Send[Item], read: _Read[Item]) -> dict[str, Fate]:
-        if len(items) == 1:
-            return {
-                _key(items[0]): Rejected(
-                    reason=Reason.RECORD_REJECTED, message=_short(answer.message), correlation_id=answer.correlation_id
-                )
-            }
-        return self._halves(items, send, read)
+    def _write_what_is_not_there(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
+        """A conflict that stays: perhaps another worker, thought dead, has just written them. Their content is the same then."""
+        if call.look_up is None or not self._quarantine.may_search():
+            return self._isolate(items, answer, call)
+        try:
+            found = call.look_up(items)
+        except FenceLostError as lost:
+            return self._stop_short(items, str(lost))
+        left = [item for item in items if _key(item) not in found]
+        if not found or not left:
+            return found or self._isolate(items, answer, call)
+        return found | self._write(left, call, again=False)
 
-    def _halves(self, items: Sequence[Item], send: _Send[Item], read: _Read[Item]) -> dict[str, Fate]:
+    def _isolate(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
+        by_simulation: dict[str, list[Item]] = {}
+        for item in items:
+            by_simulation.setdefault(simulation_of(_key(item)), []).append(item)
+        if len(by_simulation) > 1:
+            fates: dict[str, Fate] = {}
+            for some in by_simulation.values():
+                fates |= self._write(some, call)
+            return fates
+        self.spoilt |= by_simulation.keys()
+        if len(items) == 1 or is_about_a_property(answer):
+            fate = Rejected(reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id)
+            return dict.fromkeys(map(_key, items), fate)
+        return self._halves(items, answer, call)
+
+    def _halves(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         middle = (len(items) + 1) // 2
+        once = replace(call, look_up=None)
         fates: dict[str, Fate] = {}
         for half in (items[:middle], items[middle:]):
             if half:
-                fates |= self._write(half, send, read)
+                fates |= self._write(half, once, again=False) if self._quarantine.may_search() else _later(half, answer)
         return fates
 
     def _stop_short(self, items: Sequence[Item], message: str) -> dict[str, Fate]:
@@ -130,7 +157,7 @@ class BatchWriter:
         assert verdict.reason is not None
         fate = Postponed(
             reason=verdict.reason,
-            message=_short(answer.message if verdict.counts_as_try else explained(verdict.reason, answer)),
+            message=short(answer.message if verdict.counts_as_try else explained(verdict.reason, answer)),
             wait_ms=verdict.wait_ms,
             counts_as_try=verdict.counts_as_try,
             correlation_id=answer.correlation_id,
@@ -140,55 +167,11 @@ class BatchWriter:
         return dict.fromkeys(map(_key, items), fate)
 
 
-_Send = Callable[[Sequence[Item]], Answer]
-_Read = Callable[[Sequence[Item], Answer], dict[str, Fate]]
-
-# 279 says that they belong together, 1 that it is the contact's primary company.
-CONTACT_TO_COMPANY = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id} for type_id in (279, 1)]
-
-
-def _read_upsert(objects: Sequence[Object], answer: Answer) -> dict[str, Fate]:
-    wanted = {each.key for each in objects}
-    fates: dict[str, Fate] = {}
-    for result in answer.results:
-        key = (result.get("properties") or {}).get(KEY) or result.get("objectWriteTraceId")
-        if key in wanted and result.get("id"):
-            fates[str(key)] = Written(crm_id=str(result["id"]))
-    for error in answer.errors:
-        for key in (error.get("context") or {}).get("objectWriteTraceId") or ():
-            if key in wanted:
-                fates[str(key)] = _failed(error, answer)
-    return fates
-
-
-def _read_associations(links: Sequence[Link], answer: Answer) -> dict[str, Fate]:
-    """Only errors are named: an object that is gone. It is made again on the next try, so it counts as one and does not fail."""
-    gone = {
-        str(crm_id)
-        for error in answer.errors
-        for side in ("fromObjectId", "toObjectId")
-        for crm_id in (error.get("context") or {}).get(side) or ()
-    }
-    if answer.errors and not gone:
-        return {}
-    return {
-        link.key: _tried("an object to be joined was gone", answer.correlation_id)
-        if {link.contact_id, link.company_id} & gone
-        else Written(crm_id=link.contact_id)
-        for link in links
-    }
-
-
-def _failed(error: Mapping[str, Any], answer: Answer) -> Fate:
-    message = _short(str(error.get("message") or "HubSpot refused the record without a word"))
-    correlation_id = error.get("correlationId") or answer.correlation_id
-    if may_pass(error):
-        return _tried(message, correlation_id)
-    return Rejected(reason=Reason.RECORD_REJECTED, message=message, correlation_id=correlation_id)
-
-
-def _tried(message: str, correlation_id: str | None) -> Postponed:
-    return Postponed(reason=Reason.RETRIES_EXHAUSTED, message=message, wait_ms=BROKEN_MS, counts_as_try=True, correlation_id=correlation_id)
+def _later(items: Sequence[Any], answer: Answer) -> dict[str, Fate]:
+    """What is wrong with one of them is found out when there are calls for it. No try: most of them are fine."""
+    message = short(f"{SEARCH_LATER}: {answer.message}")
+    fate = Postponed(reason=Reason.RECORD_REJECTED, message=message, wait_ms=TEN_SECONDS_MS, counts_as_try=False)
+    return dict.fromkeys(map(_key, items), fate)
 
 
 def _key(item: Any) -> str:
@@ -198,7 +181,3 @@ def _key(item: Any) -> str:
 def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= MESSAGE_CHARACTERS else message[: MESSAGE_CHARACTERS - 1] + "…"

@@ -1,0 +1,123 @@
+"""Which runs a portal can take: it is asked once whether it has what a run's spec names, before the run's first write.
+
+A run that names what the portal lacks waits, says so in its condition, and goes on by itself once somebody mended it. None of its records
+fails, also when what was there is lost half-way: before records are failed, the portal is asked again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from simulation_core.ledger.portals import run_on
+from simulation_core.portals import Portal
+from simulation_core.reasons import Reason
+from simulation_worker.crm.client import CrmClient
+from simulation_worker.crm.delivery import NOWHERE, Part, deliver_records
+from simulation_worker.crm.errors import PortalHeldError
+from simulation_worker.crm.fates import Postponed, RecordFate, Rejected
+from simulation_worker.crm.inventory import Inventory
+from simulation_worker.crm.quarantine import Quarantine
+from simulation_worker.crm.wants import LackingError, Stages
+
+log = logging.getLogger(__name__)
+
+AGAIN_MS = 30_000
+RECREATED_MS = 1_000
+RUNS_KNOWN = 2_000  # the oldest is asked about again
+
+Tell = Callable[[str, Reason | None, str, int], None]  # whose problem, why (None: it is over), in words, milliseconds until the next look
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run that the portal can't take."""
+
+    reason: Reason
+    message: str
+    until_s: float
+
+    def wait_ms(self, now_s: float) -> int:
+        return max(1, round((self.until_s - now_s) * 1000))
+
+
+class Admission:
+    """Of one portal, for all its slots."""
+
+    def __init__(self, portal: Portal, tell: Tell, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._portal = portal
+        self._tell = tell
+        self._clock = clock
+        self.quarantine = Quarantine(portal.calls_per_ten_seconds, clock=clock)
+        self._inventory = Inventory(portal, clock=clock)
+        self._known: dict[UUID, Stages | Held] = {}
+        self._lock = threading.Lock()
+
+    def deliver(self, client: CrmClient, parts: Sequence[Part], leaving: Callable[[], bool]) -> list[dict[int, RecordFate]]:
+        """Of what the portal can take; the rest is postponed. Raises PortalHeldError."""
+        began_s = self._clock()
+        standing = [self._standing(client, part) for part in parts]
+        going = [replace(part, stages=stages) for part, stages in zip(parts, standing, strict=True) if isinstance(stages, Stages)]
+        delivered = iter(deliver_records(client, going, self.quarantine, clock=self._clock, leaving=leaving) if going else ())
+        fates = [
+            _postponed(part, held, held.wait_ms(self._clock())) if isinstance(held, Held) else next(delivered)
+            for part, held in zip(parts, standing, strict=True)
+        ]
+        return [self._spared(client, part, of_part, began_s) for part, of_part in zip(parts, fates, strict=True)]
+
+    def _standing(self, client: CrmClient, part: Part) -> Stages | Held:
+        if not part.wants.anything:
+            return NOWHERE
+        known = self._known.get(part.marks.simulation_id)
+        if known is None or (isinstance(known, Held) and known.until_s <= self._clock()):
+            known = self._ask(client, part, None)
+        return known
+
+    def _ask(self, client: CrmClient, part: Part, not_before_s: float | None) -> Stages | Held:
+        run, name = part.marks.simulation_id, part.marks.full_name
+        before = self._known.get(run)
+        try:
+            found: Stages | Held = self._inventory.check(client, part.wants, not_before_s=not_before_s) or NOWHERE
+        except LackingError as lacking:
+            found = self._held(Reason.NOT_IN_PORTAL, f"portal {self._portal.name}: {lacking}; the run goes on once it is mended there")
+        except PortalHeldError as held:
+            if held.reason is not Reason.SCOPE_MISSING:
+                raise
+            found = self._held(held.reason, str(held))
+        with self._lock:
+            self._known.pop(run, None)
+            self._known[run] = found
+            while len(self._known) > RUNS_KNOWN:
+                del self._known[next(iter(self._known))]
+        if isinstance(found, Held):
+            log.warning("Simulation %s waits: %s", name, found.message)
+            self._tell(run_on(self._portal.name, run), found.reason, found.message, AGAIN_MS)
+        elif before != found:  # what an earlier worker told of it may stand in the ledger
+            self._tell(run_on(self._portal.name, run), None, "", 0)
+        return found
+
+    def _held(self, reason: Reason, message: str) -> Held:
+        return Held(reason, message, self._clock() + AGAIN_MS / 1000)
+
+    def _spared(self, client: CrmClient, part: Part, fates: dict[int, RecordFate], began_s: float) -> dict[int, RecordFate]:
+        """Where all of a run's records were rejected, perhaps because the portal lost what they need: then they wait instead."""
+        if not fates or not all(isinstance(fate, Rejected) for fate in fates.values()):
+            return fates
+        created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
+        if created:
+            message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
+            log.warning("%s", message)
+            return _postponed(part, Held(Reason.PROPERTY_UNUSABLE, message, 0), RECREATED_MS)
+        if not part.wants.anything:
+            return fates
+        found = self._ask(client, part, began_s)
+        return _postponed(part, found, found.wait_ms(self._clock())) if isinstance(found, Held) else fates
+
+
+def _postponed(part: Part, held: Held, wait_ms: int) -> dict[int, RecordFate]:
+    fate = Postponed(reason=held.reason, message=held.message, wait_ms=wait_ms, counts_as_try=False)
+    return {record.number: fate for record in part.records}
