@@ -14,16 +14,18 @@ from simulation_cli.drawing.bins import timeline_of
 from simulation_cli.drawing.terminal import histogram
 from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
+from simulation_core.ledger.preparing import RECORDS_A_PAGE
 from simulation_core.plan import Plan, make_plan
 from simulation_core.plan.advice import demand_of
 from simulation_core.plan.feasibility import Demand, Feasibility, feasible, percent_of, percent_words, remedies
 from simulation_core.plan.load import WORKER_LEAD_SECONDS, load_of, workers_for
 from simulation_core.plan.times import working_share
 from simulation_core.portals import ANY_NAMESPACE, TIERS, Portal
-from simulation_core.spec import Method, MissedRecords, Spec
+from simulation_core.spec import Method, MissedRecords, Source, Spec
 
 _MARGIN = 10  # of a picture in text: scale and axis
 _MOSTLY = 0.995
+TOKENS_A_QUESTION, TOKENS_A_RECORD = 900, 130  # as models with OpenAI's tokens need them, for a company with a contact
 _MISSED = {
     MissedRecords.CATCH_UP: "would be delivered at once",
     MissedRecords.SKIP: "would be skipped",
@@ -91,6 +93,26 @@ class Preview:
     def workers_at_peak(self) -> int:
         return workers_for(self.demand.load.batches_per_lead)
 
+    @property
+    def model_calls(self) -> int:
+        """Questions to a language model, none of them repeated."""
+        return -(-self.spec.total_records // RECORDS_A_PAGE) if self.spec.content.source is Source.OPENAI else 0
+
+    @property
+    def model_tokens(self) -> int:
+        """About so many; maxTokens ends it."""
+        tokens = 0 if self.model_calls == 0 else self.model_calls * TOKENS_A_QUESTION + self.spec.total_records * TOKENS_A_RECORD
+        return min(tokens, self.spec.content.max_tokens or tokens)
+
+    def _model_words(self) -> str:
+        match self.spec.content.source:
+            case Source.OPENAI:
+                return f"{self.model_calls} calls, about {self.model_tokens} tokens, more with a model that thinks first"
+            case Source.FAKER:
+                return "no calls, no tokens: the content comes from Faker"
+            case None:
+                return "no calls, no tokens: the content comes from Faker, unless the installation has a model and lets it write by default"
+
     def as_json(self) -> dict[str, Any]:
         load, advice, verdict = self.demand.load, self.demand.advice, self.feasibility
         return {
@@ -108,7 +130,7 @@ class Preview:
                 "perDay": load.calls_per_day,
                 "perDayPercent": percent_of(load.calls_per_day, self.portal.calls_per_day),
             },
-            "model": {"calls": 0, "tokens": 0},
+            "model": {"calls": self.model_calls, "tokens": self.model_tokens},
             "workersAtPeak": self.workers_at_peak,
             "feasible": verdict.holds,
             "reason": verdict.reason.value,
@@ -158,7 +180,7 @@ class Preview:
         )
         return [
             f"HubSpot   {load.calls} calls; {ten_seconds} in the fullest ten seconds, {day} in the fullest day",
-            "model     no calls, no tokens: the content comes from Faker",
+            f"model     {self._model_words()}",
             f"workers   {self.workers_at_peak} at the peak; the operator asks for them {WORKER_LEAD_SECONDS} s ahead, up to worker.maximum",
         ]
 

@@ -17,7 +17,7 @@ from simulation_core.clock import iso_ms
 from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
 from simulation_core.content.keys import Identity
 from simulation_core.content.values import Company, Contact, Deal, Record
-from simulation_core.spec import Spec
+from simulation_core.spec import Source, Spec
 
 NO_UID = UUID(int=0)
 STATED_SEED = 0
@@ -96,6 +96,8 @@ def _notes(spec: Spec, run: Run) -> list[str]:
         )
     if run.uid is None:
         notes.append("Zeros stand for the Simulation's uid, which it gets when it is created: keys, domains and e-mail addresses carry it.")
+    if spec.content.source is Source.OPENAI:
+        notes.append("spec.content.source is OpenAI: in the cluster a language model writes names and texts; these are Faker's.")
     if not knows(spec.content.locale):
         notes.append(f"spec.content.locale: Faker doesn't know {spec.content.locale}; the records are made with {FALLBACK_LOCALE}.")
     if spec.start_time is None:

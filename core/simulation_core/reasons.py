@@ -59,6 +59,15 @@ class Reason(enum.StrEnum):
     SCOPE_MISSING = "ScopeMissing", "The portal's token lacks a scope that the message names."
     ACCOUNT_TYPE_REFUSED = "AccountTypeRefused", "The account is not a test account and the portal doesn't set allowProduction."
     PROPERTY_UNUSABLE = "PropertyUnusable", "A HubSpot property the product needs exists in a form it can't use; the message says which."
+    MODEL_UNKNOWN = "ModelUnknown", "spec.content.source is OpenAI, and the installation has no language model."
+    MODEL_UNAVAILABLE = (
+        "ModelUnavailable",
+        "The language model doesn't answer in time, or with server errors; records that are due meanwhile get Faker's content.",
+    )
+    MODEL_REJECTED = (
+        "ModelRejected",
+        "The language model's server refuses the key, the model or the request: see model.* in the chart and spec.content.model.",
+    )
     NOT_IN_PORTAL = (
         "NotInPortal",
         "The portal lacks a pipeline, a stage, an owner, a property or an option that the spec names; the message says which.",

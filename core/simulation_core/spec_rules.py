@@ -112,11 +112,6 @@ ALWAYS = (
 
 NOT_IN_THIS_VERSION = (
     Rule(
-        "spec.content.source",
-        lambda spec: spec.content.source == "OpenAI",
-        "OpenAI is not in this version: use Faker",
-    ),
-    Rule(
         "spec.failurePolicy.stopEarly",
         lambda spec: spec.failure_policy.stop_early,
         "not in this version: set stopEarly to false",

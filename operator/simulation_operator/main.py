@@ -142,7 +142,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     limiter = Limiter(rate_per_second=settings.writes_per_second, burst=settings.write_burst)
     api = Api(connection, limiter, metrics)
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
-    dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
+    dispatcher = Dispatcher(engine, BulkScheduler(redis), portals, prepare_lead_ms=settings.prepare_lead_seconds * 1000)
     setbacks = Setbacks(roster)
     one_large = asyncio.Lock()
     planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, one_large=one_large, dispatch=dispatcher.tick)
@@ -169,7 +169,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
         resync=resync,
         lifecycle=Lifecycle(
             queue=queue,
-            observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads),
+            observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads, sources=settings.content_sources),
             applier=Applier(
                 engine=engine, threads=threads, api=api, planner=planner, adviser=adviser, roster=roster, queue=queue, settings=settings
             ),

@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
+from simulation_core.content.blueprint import Blueprints
+from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerFlavours, knows
+from simulation_core.content.flavour import FlavourSource
 from simulation_core.content.keys import Identity
+from simulation_core.content.records import RecordMaker
 from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Run
 from simulation_core.reasons import Reason
 from simulation_core.spec import Content, Records, Scenario
+from simulation_worker.content.stock import Stock, is_written_by_a_model
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
@@ -42,10 +46,11 @@ class About:
 
 
 class Delivery:
-    """Used by all slots at once. `lease_ms`: for how long the claims are made that it carries out."""
+    """Used by all slots at once. `lease_ms`: for how long the claims are made that it carries out. `stock` None: Faker writes for all."""
 
-    def __init__(self, *, lease_ms: int = LEASE_MS, dice: Callable[[], float] = random.random) -> None:
+    def __init__(self, *, stock: Stock | None = None, lease_ms: int = LEASE_MS, dice: Callable[[], float] = random.random) -> None:
         self.lease_ms = lease_ms
+        self._stock = stock
         self._dice = dice
         self._known: dict[UUID, About] = {}
 
@@ -69,13 +74,28 @@ class Delivery:
         return [self._end(claimed, of_batch, ahead_ms) for claimed, of_batch in zip(load, fates, strict=True)]
 
     def _fates(self, load: Sequence[Claimed], desk: Desk, lease: Lease) -> list[dict[int, RecordFate]]:
-        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c), self._about(c.run).wants) for c in load]
+        stored = self._stored(load)
+        parts = [self._part(claimed, stored.get(claimed.run.id)) for claimed in load]
         return desk.deliver(parts, lease)
 
-    def _content(self, claimed: Claimed) -> list[Record]:
-        """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
+    def _part(self, claimed: Claimed, stored: FlavourSource | None) -> Part:
+        run = claimed.run
+        return Part(Marks(run.id, run.namespace, run.name), self._content(claimed, stored), self._about(run).wants)
+
+    def _stored(self, load: Sequence[Claimed]) -> Mapping[UUID, FlavourSource]:
+        """Of runs that a language model writes for, by run. What it would write at a repeat is another matter, so it is stored first."""
+        wanted: dict[UUID, tuple[Run, list[int]]] = {}
+        for claimed in load:
+            if is_written_by_a_model(claimed.run):
+                _, records = wanted.setdefault(claimed.run.id, (claimed.run, []))
+                records += [claimed.first_record + index for index in pending(claimed)]
+        return self._stock.flavours(wanted) if wanted and self._stock else {}
+
+    def _content(self, claimed: Claimed, stored: FlavourSource | None) -> list[Record]:
+        """Only of records that still need it. Faker's are the same at every repeat, so nothing of them has to be stored."""
         run, about = claimed.run, self._about(claimed.run)
-        maker = faker_records(seed=run.seed, scenario=Scenario(run.scenario), records=about.records, locale=about.locale)
+        blueprints = Blueprints(seed=run.seed, scenario=Scenario(run.scenario), records=about.records)
+        maker = RecordMaker(blueprints, stored or FakerFlavours(about.locale))
         return [maker.record(Identity(run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
 
     def _about(self, run: Run) -> About:

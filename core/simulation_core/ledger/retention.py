@@ -59,6 +59,7 @@ def _delete(table: str, key: str, condition: str = "") -> str:
 _DELETES: Mapping[str, str] = {
     "batches": _delete("batches_shared", "number"),
     "contents": _delete("contents", "record"),
+    "pages of contents": _delete("errands", "number", "AND kind = 'prepare'"),  # as many as a twentieth of the records
     "final errors": _delete("record_errors", "id", "AND final"),
     "other errors": _delete("record_errors", "id", "AND NOT final"),
     "deltas": _delete("deltas", "id"),  # no index: there are few, each is folded within seconds

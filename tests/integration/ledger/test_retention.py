@@ -49,11 +49,12 @@ def finished(run):
     with transaction(run.engine) as connection:
         content = text("INSERT INTO contents (simulation_id, record, content, source) VALUES (:id, 0, '{}', 'Faker')")
         connection.execute(content, {"id": run.id})
+        connection.execute(text("INSERT INTO errands (simulation_id, kind, state) VALUES (:id, 'prepare', 2)"), {"id": run.id})
     return run
 
 
 def rows(engine, run):
-    tables = ("batches", "contents", "record_errors", "deltas")
+    tables = ("batches", "contents", "errands", "record_errors", "deltas")
     with transaction(engine) as connection:
         return {
             table: connection.scalar(text(f"SELECT count(*) FROM {table} WHERE simulation_id = :id"), {"id": run.id}) for table in tables
@@ -65,7 +66,7 @@ def tables_of(engine, run):
         return connection.scalar(text("SELECT to_regclass(:name)"), {"name": partitions.name_of(run.id)})
 
 
-NOTHING = {"batches": 0, "contents": 0, "record_errors": 0, "deltas": 0}
+NOTHING = {"batches": 0, "contents": 0, "errands": 0, "record_errors": 0, "deltas": 0}
 
 
 def in_own_partition(run):
@@ -81,7 +82,7 @@ def test_exactly_what_was_recorded_about_single_records_goes(engine, make_run, o
     run = make_run().spec(failurePolicy={"maxFailedPercent": 50}).records(3)
     ended(finished(in_own_partition(run) if own else run.published()))
     neighbour = finished(make_run().records(3).published())
-    assert rows(engine, run) == {"batches": 3, "contents": 1, "record_errors": 2, "deltas": 1}
+    assert rows(engine, run) == {"batches": 3, "contents": 1, "errands": 1, "record_errors": 2, "deltas": 1}
     before, others = runs.get(engine, run.id), rows(engine, neighbour)
     assert purge(engine, run)
     assert rows(engine, run) == NOTHING
@@ -178,8 +179,10 @@ def test_each_transaction_deletes_a_bounded_number_of_rows(engine, make_run):
 
 
 def test_rows_to_delete_are_found_by_index(engine, make_run):
-    run = make_run().due_at(*range(5000)).published()
+    run, neighbour = make_run().due_at(*range(5000)).published(), make_run().published()
     with transaction(engine) as connection:
+        pages = "INSERT INTO errands (simulation_id, kind, number, state) SELECT :id, 'prepare', n, 2 FROM generate_series(1, 5000) n"
+        connection.execute(text(pages), {"id": neighbour.id})
         connection.execute(text("INSERT INTO contents SELECT gen_random_uuid(), n, '{}', 'Faker' FROM generate_series(1, 5000) n"))
         connection.execute(
             text("""

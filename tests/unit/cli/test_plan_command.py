@@ -52,7 +52,7 @@ def test_text_draws_the_plan_between_what_it_is_and_whether_it_fits(manifest: Pa
     assert lines[3].startswith("1 ┤          ██                  ██")
     assert lines[14:18] == [
         "HubSpot   6 calls; 6 of 100 (6 %) in the fullest ten seconds, 6 of 250000 (less than 1 %) in the fullest day",
-        "model     no calls, no tokens: the content comes from Faker",
+        "model     no calls, no tokens: the content comes from Faker, unless the installation has a model and lets it write by default",
         "workers   1 at the peak; the operator asks for them 15 s ahead, up to worker.maximum",
         "feasible",
     ]
@@ -62,6 +62,21 @@ def test_json_says_what_the_plan_takes(manifest: Path) -> None:
     shown = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)
     assert shown["hubspotCalls"] == {"total": 6, "perTenSeconds": 6, "perTenSecondsPercent": 6, "perDay": 6, "perDayPercent": 1}
     assert (shown["workersAtPeak"], shown["model"], shown["wouldDo"]) == (1, {"calls": 0, "tokens": 0}, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "calls", "tokens", "words"),
+    [
+        ("{source: Faker}", 0, 0, "no calls, no tokens: the content comes from Faker"),
+        ("{source: OpenAI}", 1, 1420, "1 calls, about 1420 tokens, more with a model that thinks first"),
+        ("{source: OpenAI, maxTokens: 1000}", 1, 1000, "1 calls, about 1000 tokens, more with a model that thinks first"),
+    ],
+)
+def test_what_a_language_model_would_take_is_estimated(manifest: Path, content: str, calls: int, tokens: int, words: str) -> None:
+    manifest.write_text(manifest.read_text() + f"  content: {content}\n")
+    shown = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)
+    assert shown["model"] == {"calls": calls, "tokens": tokens}
+    assert f"model     {words}" in CliRunner().invoke(main.app, ["plan", "-f", str(manifest)]).output.splitlines()
 
 
 def test_what_is_not_feasible_says_by_how_much_and_what_would_do(manifest: Path) -> None:

@@ -112,3 +112,7 @@ def test_deals_owners_and_properties_are_shown(manifest: Path) -> None:
     output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-n", "1"], env={"COLUMNS": "100"}).output
     assert "hs_lead_status  NEW" in output
     assert "deal  name" in output
+
+
+def test_what_a_model_would_write_is_not_pretended(manifest: Path) -> None:
+    assert any("a language model writes" in note for note in sampled(with_spec(manifest, "content: {source: OpenAI}"))["notes"])
