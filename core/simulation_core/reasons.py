@@ -51,6 +51,10 @@ class Reason(enum.StrEnum):
     PORTAL_UNAVAILABLE = "PortalUnavailable", "HubSpot doesn't answer or answers with server errors; deliveries are repeated."
     PORTAL_THROTTLED = "PortalThrottled", "HubSpot's ten-second limit is reached; deliveries wait for the next window."
     DAILY_LIMIT_REACHED = "DailyLimitReached", "HubSpot's daily limit is reached; deliveries wait for the account's midnight."
+    CIRCUIT_OPEN = (
+        "CircuitOpen",
+        "HubSpot failed several times in a row: one worker at a time tries whether it answers again, and the others wait.",
+    )
     CREDENTIAL_REJECTED = "CredentialRejected", "HubSpot refused the portal's token: replace it in its Secret."
     SCOPE_MISSING = "ScopeMissing", "The portal's token lacks a scope that the message names."
     ACCOUNT_TYPE_REFUSED = "AccountTypeRefused", "The account is not a test account and the portal doesn't set allowProduction."

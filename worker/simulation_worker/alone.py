@@ -22,9 +22,11 @@ from simulation_core.ledger import claims
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Fence
 from simulation_core.portals import PortalsFile
+from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Job
 from simulation_core.settings import exit_on_bad_settings, load
 from simulation_worker.books import Books, Entry
+from simulation_worker.budget.budget import Budget
 from simulation_worker.claiming import ahead_of_ours_ms
 from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
@@ -56,10 +58,11 @@ def main() -> None:
 def _deliver(settings: WorkerSettings, given: dict[str, Any]) -> None:
     engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=2)
     metrics = Metrics(CollectorRegistry())
+    redis = connect(settings.redis_url.get_secret_value())
     desks = Desks(
         PortalsFile(settings.portals_file),
         settings.portal_tokens_dir,
-        lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics),
+        lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics, budget=Budget(redis, portal, token, metrics=metrics)),
     )
     desks.refresh()
     fence = Fence(simulation_id=UUID(given["simulation_id"]), batch=given["batch"], attempt=given["attempt"])

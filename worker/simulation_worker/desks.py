@@ -41,6 +41,16 @@ class Desks:
     def get(self, portal: str) -> Desk | None:
         return self._desks.get(portal)
 
+    def look(self) -> None:
+        """What other workers met at the portals since. Raises QueueUnavailableError."""
+        for desk in self.all():
+            desk.budget.look()
+
+    def write_days(self) -> None:
+        """Raises LedgerUnavailableError."""
+        for desk in self.all():
+            desk.write_day()
+
     def close(self) -> None:
         for desk in self._desks.values():
             desk.close()

@@ -10,6 +10,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from simulation_worker.budget.metrics import BudgetMetrics
+
 LATENESS_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
@@ -50,7 +52,14 @@ class Metrics:
         self.calls = Counter(
             "simulation_worker_hubspot_calls", "Calls to HubSpot; status 0: no answer", ["portal", "status"], registry=registry
         )
+        self.errands = Counter(
+            "simulation_worker_errands",
+            "Attempts at errands (prepare, verify, archive) by how they ended",
+            ["kind", "ending"],
+            registry=registry,
+        )
         self.fences_lost = Counter(
             "simulation_worker_fences_lost", "Batches whose claim was lost before they were finished", registry=registry
         )
+        self.budget = BudgetMetrics(registry)
         self.held = Gauge("simulation_worker_portal_held", "1 while the portal is left alone", ["portal"], registry=registry)

@@ -33,8 +33,10 @@ from simulation_core.queue.connection import outages_translated
 from simulation_core.queue.names import Kind, queue_name
 from simulation_core.queue.taking import NOTHING, Job, Taken
 from simulation_worker import registries
+from simulation_worker.budget.purse import Purse
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
+from simulation_worker.errands import Errands
 from simulation_worker.readying import Readying
 from simulation_worker.upkeep import Duty, Upkeep
 from simulation_worker.workshop import Workshop
@@ -48,6 +50,8 @@ HEARTBEAT_SECONDS = 15.0
 MAINTENANCE_SECONDS = 20.0
 WORKER_SECONDS = 60  # how long a silent worker still counts as one (RQ adds 60)
 JOB_HEARTBEAT_SECONDS = 5.0
+LOOK_SECONDS = 0.5  # how late a load under way hears of a pause that another worker met
+DAY_SECONDS = 5.0  # how much of the account's day may be called and not yet counted for the others
 LEDGER_AGAIN_MS = 1_000
 LONGEST_WAIT_SECONDS = 5.0
 
@@ -57,7 +61,7 @@ class BatchWorker(SimpleWorker):
 
     log_result_lifespan = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the process is made of
         self,
         connection: Redis,
         desks: Desks,
@@ -66,6 +70,7 @@ class BatchWorker(SimpleWorker):
         name: str,
         ledger_answers: Callable[[], bool],
         stopping: threading.Event,
+        errands: Errands | None = None,
     ) -> None:
         super().__init__(
             [],
@@ -84,8 +89,11 @@ class BatchWorker(SimpleWorker):
         self._intake = workshop.intake
         self._ledger_answers = ledger_answers
         self._stopping = stopping
+        self._errands = errands
         self._upkeep = Upkeep(
             Duty(every_s=1.0, do=workshop.keep_leases),
+            Duty(every_s=LOOK_SECONDS, do=desks.look),
+            Duty(every_s=DAY_SECONDS, do=desks.write_days),
             Duty(every_s=JOB_HEARTBEAT_SECONDS, do=lambda: self._intake.prolong(workshop.under_way.jobs())),
             Duty(every_s=HEARTBEAT_SECONDS, do=self.heartbeat),
             Duty(every_s=MAINTENANCE_SECONDS, do=lambda: registries.clean(self.queues)),
@@ -112,6 +120,8 @@ class BatchWorker(SimpleWorker):
         """Until `stopping` is set. Outages of Redis, Postgres and HubSpot are waited for."""
         self._workshop.open()
         self._upkeep.start()
+        if self._errands:
+            self._errands.start()
         try:
             self._work()
         finally:
@@ -144,22 +154,34 @@ class BatchWorker(SimpleWorker):
         if not desks:
             self._readying.wait(POP_SECONDS / 4)
             return
-        room = self._workshop.room(desks)
+        able = {queue: desk for queue, desk in desks.items() if not desk.budget.paced_for_s}
+        if not able:
+            self._stopping.wait(min(POP_SECONDS, *(desk.budget.paced_for_s for desk in desks.values())))
+            return
+        room = self._workshop.room(able)
         if not room:
             self._workshop.wait_for_room(POP_SECONDS)
             return
-        taken = self._take(room, wait_s=POP_SECONDS if len(room) == len(desks) else SHORT_POP_SECONDS)
+        taken = self._take(room, able, wait_s=POP_SECONDS if len(room) == len(desks) else SHORT_POP_SECONDS)
+        purses = {queue: desks[queue].budget.admitted(admission) for queue, admission in taken.admissions.items()}
+        try:
+            self._begin_taken(taken, desks, purses)
+        finally:
+            for queue, purse in purses.items():
+                desks[queue].budget.give_back(purse)
+
+    def _begin_taken(self, taken: Taken, desks: Mapping[str, Desk], purses: Mapping[str, Purse]) -> None:
         if self._stopping.is_set():
             self._intake.put_back([*taken.jobs, *taken.others], left=self._workshop.under_way.count)
             return
         if taken.jobs:
-            self._begin(taken.jobs, desks)
+            self._begin(taken.jobs, desks, purses)
         if taken.others and (ours := registries.sort_out(self.connection, self.name, taken.others)):
-            self._begin(ours, desks)
+            self._begin(ours, desks, purses)
 
-    def _begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk]) -> None:
+    def _begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk], purses: Mapping[str, Purse]) -> None:
         try:
-            self._workshop.begin(jobs, desks)
+            self._workshop.begin(jobs, desks, purses)
         except LedgerUnavailableError as error:
             log.warning("%d jobs are given back: %s", len(jobs), error)
             self._ledger_away = True
@@ -184,13 +206,12 @@ class BatchWorker(SimpleWorker):
         self._turn = (self._turn + 1) % max(1, len(ready))
         return {queue_name(Kind.DELIVER, desk.portal.name): desk for desk in ready[self._turn :] + ready[: self._turn]}
 
-    def _take(self, room: dict[str, int], *, wait_s: float) -> Taken:
+    def _take(self, room: Mapping[str, int], desks: Mapping[str, Desk], *, wait_s: float) -> Taken:
         popped = None if self._more else self._intake.wait(list(room), wait_s)
         if not self._more and popped is None:
             return NOTHING
-        if popped:
-            room[popped.queue] -= 1
-        taken = self._intake.take({} if self._stopping.is_set() else room, popped)
+        gates = self._workshop.gates({queue: desks[queue] for queue in room})
+        taken = self._intake.take({} if self._stopping.is_set() else room, popped, gates)
         found = Counter(job.queue for job in taken.jobs)
         self._more = any(found[queue] >= most for queue, most in room.items() if most)
         return taken
@@ -203,7 +224,8 @@ class BatchWorker(SimpleWorker):
 
     def _be_known(self) -> None:
         """Registered under the queues it serves now; again after Redis was wiped."""
-        names = tuple(queue_name(Kind.DELIVER, desk.portal.name) for desk in self._desks.all())
+        deliveries = [queue_name(Kind.DELIVER, desk.portal.name) for desk in self._desks.all()]
+        names = (*deliveries, *(self._errands.queues() if self._errands else ()))
         if names != self._registered or not self.connection.hexists(self.key, "birth"):
             self._register(names)
 
@@ -221,6 +243,8 @@ class BatchWorker(SimpleWorker):
         log.info("worker %s serves %s", self.name, ", ".join(names) or "no portal: none has a token here")
 
     def _leave(self) -> None:
+        if self._errands:
+            self._errands.close()
         self._workshop.close()
         self._upkeep.close()
         try:

@@ -15,15 +15,17 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import QueueUnavailableError
 from simulation_core.ledger.values import Claimed
+from simulation_core.queue.admission import Gate
 from simulation_core.queue.taking import Intake, Job
 from simulation_worker.books import Books, Entry
+from simulation_worker.budget.cost import RECORDS_A_CALL, calls_of
+from simulation_worker.budget.purse import Purse
 from simulation_worker.claiming import Claiming, claim
 from simulation_worker.deliver import Delivery, given_up
 from simulation_worker.desk import Desk
 from simulation_worker.isolation import carry_out_alone
 from simulation_worker.lease import Lease
 from simulation_worker.load import (
-    LOADS_AT_ONCE,
     MOST_CRASHES,
     MOST_TOGETHER,
     Claim,
@@ -74,8 +76,7 @@ class Workshop:
     def room(self, desks: Mapping[str, Desk]) -> dict[str, int]:
         """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out."""
         self._scarce = frozenset(queue for queue, desk in desks.items() if desk.scarce)
-        at_most = {desks[queue].portal.name: LOADS_AT_ONCE for queue in self._scarce}
-        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()}, at_most)
+        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
         return {
             queue: room_for(count, self._largest.get(queue, MOST_TOGETHER), scarce=queue in self._scarce)
             for queue, count in self._shares.items()
@@ -84,16 +85,27 @@ class Workshop:
     def wait_for_room(self, seconds: float) -> None:
         self._slots.wait_freed(seconds)
 
-    def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk]) -> None:
-        """Claims them all in one statement. Raises LedgerUnavailableError if it couldn't, QueueUnavailableError once all were begun."""
+    def gates(self, desks: Mapping[str, Desk]) -> dict[str, Gate]:
+        """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
+        largest = {queue: self._largest.get(queue, MOST_TOGETHER) for queue in desks}
+        return {
+            queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce), max(1, RECORDS_A_CALL // largest[queue]))
+            for queue, desk in desks.items()
+        }
+
+    def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk], purses: Mapping[str, Purse] | None = None) -> None:
+        """Claims them all in one statement. The loads' calls are paid from their queue's purse.
+
+        Raises LedgerUnavailableError if it couldn't, QueueUnavailableError once all were begun."""
         got = claim(self._engine, jobs, lease_ms=self._delivery.lease_ms)
         for queue, claims in got.claims.items():
             self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
             desk = desks[queue]
-            most = most_in_a_load(claims, scarce=queue in self._scarce)
+            most = most_in_a_load(scarce=queue in self._scarce)
             for number, load in enumerate(loads(claims, most=most, apart=desk.apart)):
                 if number < max(1, self._shares.get(queue, 0)):
-                    self._begin_load(load, desk, got)
+                    purse = (purses or {}).get(queue, Purse())
+                    self._begin_load(load, desk, got, purse.split(calls_of([each.claimed for each in load])))
                 else:
                     self._give_back(load, got)
         self._count(got)
@@ -108,9 +120,9 @@ class Workshop:
         """When the slot that is silent for longest began its last call, on the monotonic clock."""
         return min((lease.beaten_s for lease in self.under_way.leases() if lease.beaten_s is not None), default=time.monotonic())
 
-    def _begin_load(self, load: Sequence[Claim], desk: Desk, got: Claiming) -> None:
+    def _begin_load(self, load: Sequence[Claim], desk: Desk, got: Claiming, purse: Purse) -> None:
         lease = self._lease(load, got)
-        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms))
+        self._slots.begin(desk.portal.name, partial(self._carry_out, load, desk, lease, got.ahead_ms, purse))
 
     def _give_back(self, load: Sequence[Claim], got: Claiming) -> None:
         """They turned out to be more than fit into the slots that are free: larger than those before, or to be delivered alone."""
@@ -123,11 +135,12 @@ class Workshop:
         self.under_way.begin((each.job for each in load), lease)
         return lease
 
-    def _carry_out(self, load: Sequence[Claim], desk: Desk, lease: Lease, ahead_ms: float) -> None:
+    def _carry_out(self, load: Sequence[Claim], desk: Desk, lease: Lease, ahead_ms: float, purse: Purse) -> None:
         """In a slot."""
         lease.beat()
         try:
-            ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
+            with desk.spending(purse):
+                ends = self._ends([each.claimed for each in load], desk, lease, ahead_ms)
         except BaseException:
             self._ended(load)  # nobody keeps its leases any more
             raise
@@ -136,7 +149,7 @@ class Workshop:
 
     def _ends(self, load: Sequence[Claimed], desk: Desk, lease: Lease, ahead_ms: float) -> Sequence[End | None]:
         first = load[0]
-        if self._stopping.is_set():  # not begun: another worker may
+        if self._stopping.is_set() or desk.closed:  # not begun: another worker may, or the desk with the new token
             return [Release(fence=claimed.fence) for claimed in load]
         if held_ms := round(desk.held_for_s * 1000):  # since they were taken
             return [Release(fence=claimed.fence, retry_after_ms=held_ms) for claimed in load]

@@ -17,6 +17,8 @@ from simulation_core.portals import Portal, PortalsFile
 from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
+from simulation_worker.budget.budget import Budget
+from simulation_worker.budget.limits import Limit
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
 from simulation_worker.main import CONNECTIONS
@@ -27,6 +29,8 @@ from simulation_worker.slots import Slots
 from simulation_worker.workshop import JOB_SECONDS, Workshop
 
 SLOTS = WorkerSettings.model_fields["slots"].default  # as installed
+
+UNLIMITED = Limit(1e9)  # asked as for any portal, and never in the way: what is measured is ours
 
 
 def ledger(url: str) -> Engine:
@@ -44,7 +48,9 @@ def work(engine: Engine, redis: str, delivery: WithoutHubSpot, stopping: threadi
     workshop = Workshop(engine, intake, delivery, metrics=metrics, slots=Slots(slots), stopping=stopping)
 
     def desk(portal: Portal, token: str) -> Desk:
-        return UnconnectedDesk(portal, token, engine=engine, metrics=metrics)
+        budget = Budget(connection, portal, token, metrics=metrics)
+        budget.limit = UNLIMITED
+        return UnconnectedDesk(portal, token, engine=engine, metrics=metrics, budget=budget)
 
     with tempfile.TemporaryDirectory(prefix="simulation-bench-") as folder:
         desks = Desks(PortalsFile(portals.write(Path(folder))), portals.write_token(Path(folder)), desk)

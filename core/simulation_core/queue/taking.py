@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field, fields
 from typing import Any, NamedTuple
 
 from redis import Redis
 from rq.utils import now as utc_now
 from rq.utils import utcformat
 
+from simulation_core.queue.admission import Admission, Gate, parse_admission
 from simulation_core.queue.connection import outages_translated
 from simulation_core.queue.jobs import SCHEDULED, WAKE, job_data
 from simulation_core.queue.names import Kind
@@ -31,14 +32,15 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    jobs: Sequence[Job]  # of each queue in its order
-    others: Sequence[Job]  # they name another function: somebody else's, which no worker of ours can perform
+    jobs: Sequence[Job] = ()  # of each queue in its order
+    others: Sequence[Job] = ()  # they name another function: somebody else's, which no worker of ours can perform
+    admissions: Mapping[str, Admission] = field(default_factory=dict)  # by queue, where there is a gate
 
     def __bool__(self) -> bool:
         return bool(self.jobs or self.others)
 
 
-NOTHING = Taken(jobs=(), others=())
+NOTHING = Taken()
 
 
 class Intake:
@@ -63,17 +65,21 @@ class Intake:
             popped: Any = self._redis.blpop([f"{LISTS}{queue}" for queue in queues], timeout=seconds)
         return Job(popped[0].decode().removeprefix(LISTS), popped[1].decode()) if popped else None
 
-    def take(self, room: Mapping[str, int], popped: Job | None = None) -> Taken:
-        """Up to so many jobs of each queue, and the one popped already. They are started under a lease: prolong them, and end them."""
+    def take(self, room: Mapping[str, int], popped: Job | None = None, gates: Mapping[str, Gate] | None = None) -> Taken:
+        """Up to so many jobs of each queue, the one popped already among them, as far as the queue's gate lets them through.
+
+        They are started under a lease: prolong them, and end them. A popped one whose queue has no room is back in its queue.
+        """
         arguments: list[str | float] = [self._worker, utcformat(utc_now()), self._lease_seconds, self._begins, *(popped or ("", ""))]
         for queue, most in room.items():
             if most > 0:
-                arguments += (queue, min(most, MOST_A_TAKE))
+                arguments += (queue, min(most, MOST_A_TAKE), *_told((gates or {}).get(queue)))
         with outages_translated():
-            taken, others = self._take(args=arguments)
+            taken, others, admissions = self._take(args=arguments)
         return Taken(
             jobs=[Job(name, id_) for queue, ids in taken for name in [queue.decode()] for id_ in ids.decode().split()],
             others=[Job(queue.decode(), id_.decode()) for queue, id_ in others],
+            admissions={queue.decode(): parse_admission(answer) for queue, answer in admissions},
         )
 
     def prolong(self, jobs: Iterable[Job]) -> None:
@@ -112,3 +118,7 @@ class Intake:
             arguments += (job.queue, job.id, max(0, wait_ms))
         with outages_translated():
             return int(self._give_back(keys=[SCHEDULED], args=arguments)) if waits_ms else 0
+
+
+def _told(gate: Gate | None) -> tuple[str | float, ...]:
+    return astuple(gate) if gate else ("",) * len(fields(Gate))

@@ -8,6 +8,7 @@ set of a worker's executions is kept.
 
 from __future__ import annotations
 
+from simulation_core.queue.admission import ADMISSION
 from simulation_core.queue.scripts import PRELUDE
 
 _HELD = """
@@ -39,15 +40,19 @@ end
 # Ids come and go in one text a queue, with blanks between: a client spends longer on an argument or an element each than Redis on the job.
 
 # ARGV: worker, started_at, lease in seconds, how our data begin, queue and id of a job that was popped already (or '', ''),
-# then pairs: queue, how many at most.
-# Guarantees: a job leaves its list in the same moment as its lease begins, so whoever offers it again finds it in one of the two.
-# Returns the jobs of each queue in its order, those of them that aren't ours in a list of their own. What has no hash is dropped.
+# then for each queue: its name, how many at most, and a gate: key (or '': none), holder, spacing, tolerance, patience, uses given back,
+# jobs a load, jobs a call, calls each, calls more.
+# Guarantees: a job leaves its list in the same moment as its lease begins, so whoever offers it again finds it in one of the two. No job
+# is taken for which its gate gives out nothing; one that was popped already is the first of its queue again.
+# Returns the jobs of each queue in its order, those of them that aren't ours in a list of their own, and what became of each gate. What
+# has no hash is dropped.
 TAKE = (
     PRELUDE
     + _HELD
+    + ADMISSION
     + """
 local worker, started_at, ends, ours = ARGV[1], ARGV[2], string.format('%.3f', now + tonumber(ARGV[3])), ARGV[4]
-local taken, others, executions = {}, {}, {}
+local taken, others, executions, gates = {}, {}, {}, {}
 
 local function start(queue, ids)
   local mine, members = {}, {}
@@ -62,16 +67,32 @@ local function start(queue, ids)
     end
   end
   if #members > 0 then redis.call('ZADD', 'rq:wip:' .. queue, unpack(members)) end
-  return table.concat(mine, ' ')
+  taken[#taken + 1] = {queue, table.concat(mine, ' ')}
 end
 
-if ARGV[6] ~= '' then taken[1] = {ARGV[5], start(ARGV[5], {ARGV[6]})} end
-for i = 7, #ARGV, 2 do
-  local ids = redis.call('LPOP', QUEUE .. ARGV[i], ARGV[i + 1])
-  if ids then taken[#taken + 1] = {ARGV[i], start(ARGV[i], ids)} end
+-- How many of the queue's jobs the gate lets through, a load after the other.
+local function through(queue, most, i)
+  if ARGV[i] == '' then return most end
+  local it = door(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), tonumber(ARGV[i + 5]))
+  local load, call, each, more = tonumber(ARGV[i + 6]), tonumber(ARGV[i + 7]), tonumber(ARGV[i + 8]), tonumber(ARGV[i + 9])
+  local let, there = 0, math.min(most, redis.call('LLEN', QUEUE .. queue))
+  while let < there do
+    local jobs = math.min(load, there - let)
+    if not enter(it, math.ceil(jobs / call) * each + more, tonumber(ARGV[i + 4])) then break end
+    let = let + jobs
+  end
+  gates[#gates + 1] = {queue, leave(it)}
+  return let
+end
+
+if ARGV[6] ~= '' then redis.call('LPUSH', QUEUE .. ARGV[5], ARGV[6]) end
+for i = 7, #ARGV, 12 do
+  local jobs = through(ARGV[i], tonumber(ARGV[i + 1]), i + 2)
+  local ids = jobs > 0 and redis.call('LPOP', QUEUE .. ARGV[i], jobs)
+  if ids then start(ARGV[i], ids) end
 end
 begin(worker, executions)
-return {taken, others}
+return {taken, others, gates}
 """
 )
 

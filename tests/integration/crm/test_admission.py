@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from references.unpaced import Unpaced
 from simulation_core.content.values import Contact, Record
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
@@ -18,7 +19,6 @@ from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.errors import FenceLostError
 from simulation_worker.crm.fates import Delivered, Postponed
-from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.properties import Marks
 from simulation_worker.crm.setup import prepare
 from simulation_worker.crm.wants import Wants
@@ -43,7 +43,7 @@ class Allowed:
 
 @pytest.fixture
 def client(hubspot: EmulatorServer) -> Iterator[CrmClient]:
-    client = CrmClient(url=hubspot.url, token="any", pace=Pace(190, sleep=lambda _: None))
+    client = CrmClient(url=hubspot.url, token="any", pace=Unpaced())
     prepare(client, Portal(name="default", allowed_namespaces=("*",), url=hubspot.url))
     yield client
     client.close()

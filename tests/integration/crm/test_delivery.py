@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from references.unpaced import Unpaced
 from simulation_core.content.values import Company, Contact, Record
 from simulation_core.plan import make_plan
 from simulation_core.plan.load import load_of
@@ -22,7 +23,6 @@ from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.errors import FenceLostError, PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, Rejected
-from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.properties import Marks
 from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.setup import prepare
@@ -36,7 +36,7 @@ class Crm:
 
     def __init__(self, server: EmulatorServer, token: str = "any", *, deadline_seconds: float = 10) -> None:
         self.portal = Portal(name="default", allowed_namespaces=("*",), url=server.url)
-        self.client = CrmClient(url=server.url, token=token, pace=Pace(190, sleep=lambda _: None), deadline_seconds=deadline_seconds)
+        self.client = CrmClient(url=server.url, token=token, pace=Unpaced(), deadline_seconds=deadline_seconds)
         self.outside = httpx.Client(base_url=server.url)
         self.quarantine = Quarantine(10_000)
 

@@ -7,13 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
+from references.unpaced import Unpaced
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_sandbox.hubspot.server import EmulatorServer
+from simulation_worker.budget.day import zone_of
 from simulation_worker.crm.answers import Answer
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import PortalHeldError
-from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.setup import Account, prepare
 
 
@@ -22,7 +23,7 @@ def register(server: EmulatorServer, **account: Any) -> None:
 
 
 def prepared(server: EmulatorServer, token: str = "mine", **portal: Any) -> Account:
-    client = CrmClient(url=server.url + "/", token=token, pace=Pace(190, sleep=lambda _: None))
+    client = CrmClient(url=server.url + "/", token=token, pace=Unpaced())
     try:
         return prepare(client, Portal(name="default", allowed_namespaces=("*",), url=server.url, **portal))
     finally:
@@ -41,13 +42,13 @@ def writes(server: EmulatorServer) -> int:
 
 def test_the_properties_are_created_once(hubspot: EmulatorServer) -> None:
     register(hubspot)
-    assert prepared(hubspot) == Account(777, "DEVELOPER_TEST")
+    assert prepared(hubspot) == Account(777, "DEVELOPER_TEST", zone_of("UTC", 0))
     for object_type in ("companies", "contacts", "deals"):
         known = properties(hubspot, object_type)
         assert known["simulation_key"]["hasUniqueValue"] is True
         assert known["simulation_key"]["groupName"] == "simulation"
         assert {"simulation_id", "simulation_name"} <= known.keys()
-    assert prepared(hubspot) == Account(777, "DEVELOPER_TEST")
+    assert prepared(hubspot) == Account(777, "DEVELOPER_TEST", zone_of("UTC", 0))
 
 
 @pytest.mark.parametrize("account_type", ["STANDARD", "APP_DEVELOPER"])
@@ -123,7 +124,7 @@ def test_an_answer_that_is_not_hubspots_is_no_account_of_ours() -> None:
         def get(self, path: str) -> Answer:
             return Answer(status=200, body={"portalId": "log in first"})
 
-    client = Stranger(url="http://127.0.0.1:1", token="mine", pace=Pace(190))
+    client = Stranger(url="http://127.0.0.1:1", token="mine", pace=Unpaced())
     with pytest.raises(PortalHeldError) as held:
         prepare(client, Portal(name="default", allowed_namespaces=("*",)))
     assert held.value.reason is Reason.ACCOUNT_TYPE_REFUSED

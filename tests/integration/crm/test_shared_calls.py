@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from references.unpaced import Unpaced
 from simulation_core.content.values import Contact, Record
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
@@ -15,7 +16,6 @@ from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.fates import Delivered, Postponed, Rejected
-from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.properties import Marks
 from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.setup import prepare
@@ -37,7 +37,7 @@ def part(run: UUID, *records: Record) -> Part:
 
 class Crm:
     def __init__(self, server: EmulatorServer) -> None:
-        self.client = CrmClient(url=server.url, token="any", pace=Pace(190, sleep=lambda _: None))
+        self.client = CrmClient(url=server.url, token="any", pace=Unpaced())
         self.outside = httpx.Client(base_url=server.url)
         self.now_s = 0.0
         self.quarantine = Quarantine(10_000, clock=lambda: self.now_s)

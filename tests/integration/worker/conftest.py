@@ -33,7 +33,9 @@ from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.queue.taking import Job
 from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
+from simulation_worker.admission import Admission
 from simulation_worker.books import Books, Entry
+from simulation_worker.budget.budget import Budget
 from simulation_worker.claiming import claim
 from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
@@ -302,17 +304,32 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def make_desk(engine: Engine, outside: Outside, metrics: Metrics) -> Iterator[Callable[..., Desk]]:
+def make_desk(engine: Engine, redis: Redis, outside: Outside, metrics: Metrics) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
-    def make(token: str = "any", *, deadline_seconds: float = 10, clock: Callable[[], float] = time.monotonic, **portal: Any) -> Desk:
+    def make(token: str = "any", *, deadline_seconds: float = 10, clock: Callable[[], float] | None = None, **portal: Any) -> Desk:
         entry = Portal(name="default", allowed_namespaces=("*",), url=outside.url, **{"calls_per_ten_seconds": 10_000, **portal})
-        made.append(Desk(entry, token, engine=engine, metrics=metrics, deadline_seconds=deadline_seconds, clock=clock))
+        budget = Budget(redis, entry, token, metrics=metrics)
+        made.append(Desk(entry, token, engine=engine, metrics=metrics, budget=budget, deadline_seconds=deadline_seconds))
+        if clock is not None:
+            made[-1]._admission = Admission(entry, made[-1]._tell_problem, clock=clock)
         return made[-1]
 
     yield make
     for desk in made:
         desk.close()
+
+
+@pytest.fixture
+def end_pauses(redis: Redis) -> Callable[[Desk], None]:
+    """The pauses of all workers are over, and this one knows: rather than waiting for it. What a circuit remembers stays."""
+
+    def end(desk: Desk) -> None:
+        for key in redis.scan_iter("simulation:budget:*"):
+            redis.hset(key, "until", 1)
+        desk.budget.view._shut_until_s = 0.0
+
+    return end
 
 
 @pytest.fixture

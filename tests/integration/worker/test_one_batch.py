@@ -71,7 +71,7 @@ def test_a_suspended_run_gets_nothing(ledger: Any, delivery: Any, make_desk: Any
 
 
 def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
-    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, end_pauses: Any
 ) -> None:
     run = ledger.publish()
     desk = make_desk()
@@ -86,6 +86,7 @@ def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
     assert problem.reason is Reason.PORTAL_THROTTLED
     assert problem.message.startswith(Reason.PORTAL_THROTTLED.meaning + " HubSpot says: ")
     ledger.expire(run)
+    end_pauses(desk)
     delivery.deliver(request_for(run, attempt=2), desk)
     assert ledger.run(run).status is Status.COMPLETED
     assert portals.problems(engine) == {}
@@ -93,7 +94,7 @@ def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
 
 @pytest.mark.parametrize("status", [502, 503, 524, 423])
 def test_hubspot_being_away_costs_no_try_however_long(
-    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, status: int
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, status: int, end_pauses: Any
 ) -> None:
     run = ledger.publish(retries={"limit": 2})
     desk = make_desk()
@@ -102,6 +103,7 @@ def test_hubspot_being_away_costs_no_try_however_long(
     for attempt in range(1, 6):
         delivery.deliver(request_for(run, attempt=attempt), desk)
         ledger.expire(run)
+        end_pauses(desk)
     outside.no_faults()
     delivery.deliver(request_for(run, attempt=6), desk)
     assert (ledger.run(run).status, ledger.run(run).records_processed) == (Status.COMPLETED, 4)

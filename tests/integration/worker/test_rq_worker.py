@@ -26,6 +26,7 @@ from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_sandbox.valkey import Valkey
+from simulation_worker.budget.budget import Budget
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
@@ -43,12 +44,12 @@ class Running:
 
     def __init__(self, url: str, settings: dict[str, str], engine: Engine, metrics: Metrics) -> None:
         self.stopping = threading.Event()
+        redis, name = connect(url), f"test-{uuid.uuid4().hex[:8]}"
         self.desks = Desks(
             PortalsFile(Path(settings["SIMULATION_PORTALS_FILE"])),
             Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]),
-            lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics),
+            lambda portal, token: Desk(portal, token, engine=engine, metrics=metrics, budget=Budget(redis, portal, token, metrics=metrics)),
         )
-        redis, name = connect(url), f"test-{uuid.uuid4().hex[:8]}"
         self.workshop = Workshop(
             engine,
             Intake(redis, name, lease_seconds=JOB_SECONDS),

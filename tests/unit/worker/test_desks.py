@@ -16,10 +16,10 @@ TWO = ONE + "- {name: second, allowedNamespaces: ['*']}\n"
 
 class FakeDesk(Desk):
     def __init__(self, portal: Portal, token: str) -> None:
-        self.portal, self.token, self.closed = portal, token, False
+        self.portal, self.token, self._closed = portal, token, False
 
     def close(self) -> None:
-        self.closed = True
+        self._closed = True
 
 
 @pytest.fixture

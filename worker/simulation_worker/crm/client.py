@@ -5,14 +5,13 @@ from __future__ import annotations
 import http.client
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import urllib3
 from hubspot.crm.objects import ApiClient, ApiException, Configuration
 
 from simulation_worker.crm.answers import NO_ANSWER, Answer, parse_body, parse_retry_after_ms
 from simulation_worker.crm.deadline import Deadline, watch
-from simulation_worker.crm.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +28,17 @@ BROKEN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, Valu
 CLOSED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)  # http.client.RemoteDisconnected is a ConnectionResetError
 
 
+class Pace(Protocol):
+    """Asked before each call, and told what headers came with the answer."""
+
+    def wait(self, path: str) -> None:
+        """Returns when the call may begin. Raises PausedError where none may for a while."""
+
+    def learn(self, headers: Mapping[str, str]) -> None: ...
+
+
 class CrmClient:
-    """For one thread at a time. Built once per portal and token: it holds the connections.
+    """For one thread at a time. Built once per portal and token: it holds the connections. `pace` may be another one for each load.
 
     `before_call` may raise FenceLostError to forbid the call; it is given the seconds the call may take.
     """
@@ -44,7 +52,7 @@ class CrmClient:
         self._api.user_agent = "simulation-operator"
         self._deadline = Deadline()
         watch(self._api.rest_client.pool_manager, self._deadline)
-        self._pace = pace
+        self.pace = pace
         self.deadline_seconds = deadline_seconds
         self.before_call: Callable[[float], None] = lambda _: None
         self.after_call: Callable[[str, int], None] = lambda _path, _status: None
@@ -60,7 +68,7 @@ class CrmClient:
         self._api.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
-        self._pace.wait()
+        self.pace.wait(path)
         self.before_call(self.deadline_seconds)
         with self._deadline.within(self.deadline_seconds):
             answer = self._answer(method, path, body)
@@ -84,14 +92,16 @@ class CrmClient:
             if not refusal.status:
                 return self._nothing(str(refusal.reason))
             headers = refusal.headers or {}
+            self.pace.learn(headers)
             return Answer(
                 status=refusal.status, body=parse_body(refusal.body), retry_after_ms=parse_retry_after_ms(headers.get("Retry-After"))
             )
         except BROKEN as error:
             if again and self._was_stale(error):
-                self._pace.wait()
+                self.pace.wait(path)
                 return self._answer(method, path, body, again=False)
             return self._nothing(f"{type(error).__name__}: {error}")
+        self.pace.learn(headers or {})
         return Answer(status=status, body=data if isinstance(data, dict) else {})
 
     def _was_stale(self, error: Exception) -> bool:

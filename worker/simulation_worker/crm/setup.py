@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
+from simulation_worker.budget.day import zone_of
 from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
@@ -32,6 +34,7 @@ PROPERTIES: Sequence[Mapping[str, object]] = (
 class Account:
     id: int
     type: str
+    zone: tzinfo = UTC  # its day, and with it the daily limit, ends at its midnight
 
 
 def prepare(client: CrmClient, portal: Portal) -> Account:
@@ -53,7 +56,11 @@ def _account(client: CrmClient, portal: Portal) -> Account:
     answer = client.get(paths.account_details())
     require(answer, portal, "read the account's details")
     number = str(answer.body.get("portalId"))
-    account = Account(id=int(number) if number.isdecimal() else 0, type=str(answer.body.get("accountType") or "UNKNOWN"))
+    account = Account(
+        id=int(number) if number.isdecimal() else 0,
+        type=str(answer.body.get("accountType") or "UNKNOWN"),
+        zone=zone_of(answer.body.get("timeZone"), answer.body.get("utcOffsetMilliseconds")),
+    )
     if account.type not in TEST_ACCOUNTS and not portal.allow_production:
         raise PortalHeldError(
             Reason.ACCOUNT_TYPE_REFUSED,

@@ -11,7 +11,7 @@ from simulation_core.reasons import Reason
 from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
-from simulation_worker.crm.errors import FenceLostError, PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
 from simulation_worker.crm.fates import Fate, Postponed, Rejected
 from simulation_worker.crm.inputs import Join, Link, Object
 from simulation_worker.crm.judge import TEN_SECONDS_MS, Ruling, Verdict, is_about_a_property, judge
@@ -88,8 +88,8 @@ class BatchWriter:
             return dict.fromkeys(map(_key, items), self._paused)
         try:
             answer = call.send(items)
-        except FenceLostError as lost:
-            return self._stop_short(items, str(lost))
+        except (FenceLostError, PausedError) as stop:
+            return self._stop_short(items, stop)
         return self._follow(judge(answer), items, answer, call, again=again)
 
     def _follow(self, verdict: Verdict, items: Sequence[Item], answer: Answer, call: _Call[Item], *, again: bool) -> dict[str, Fate]:
@@ -128,8 +128,8 @@ class BatchWriter:
             return self._isolate(items, answer, call)
         try:
             found = call.look_up(items)
-        except FenceLostError as lost:
-            return self._stop_short(items, str(lost))
+        except (FenceLostError, PausedError) as stop:
+            return self._stop_short(items, stop)
         left = [item for item in items if _key(item) not in found]
         if not found or not left:
             return found or self._isolate(items, answer, call)
@@ -159,9 +159,9 @@ class BatchWriter:
                 fates |= self._write(half, once, again=False) if self._quarantine.may_search() else _later(half, answer)
         return fates
 
-    def _stop_short(self, items: Sequence[Item], message: str) -> dict[str, Fate]:
+    def _stop_short(self, items: Sequence[Item], stop: FenceLostError | PausedError) -> dict[str, Fate]:
         """No call may be made any more; what was written so far keeps its fate."""
-        self._paused = _waiting(Reason.DRAINING, message, 0)
+        self._paused = _waiting(stop.reason, str(stop), stop.wait_ms)
         return dict.fromkeys(map(_key, items), self._paused)
 
     def _postpone(self, items: Sequence[Item], answer: Answer, verdict: Verdict) -> dict[str, Fate]:
