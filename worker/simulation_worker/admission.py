@@ -18,7 +18,7 @@ from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import NOWHERE, Part, deliver_records
-from simulation_worker.crm.errors import FenceLostError, PortalHeldError
+from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
 from simulation_worker.crm.fates import Postponed, RecordFate, Rejected
 from simulation_worker.crm.inventory import Inventory
 from simulation_worker.crm.quarantine import Quarantine
@@ -86,8 +86,8 @@ class Admission:
             if held.reason is not Reason.SCOPE_MISSING:
                 raise
             found = self._held(held.reason, str(held))
-        except FenceLostError as lost:
-            return self._stopped(lost)
+        except (FenceLostError, PausedError) as stop:
+            return self._stopped(stop)
         self._note(part, found)
         return found
 
@@ -107,9 +107,9 @@ class Admission:
     def _held(self, reason: Reason, message: str) -> Held:
         return Held(reason, message, self._clock() + AGAIN_MS / 1000)
 
-    def _stopped(self, lost: FenceLostError) -> Held:
+    def _stopped(self, stop: FenceLostError | PausedError) -> Held:
         """No call may be made any more, so it isn't known whether the portal can take the run: that is for the next attempt."""
-        return Held(Reason.DRAINING, str(lost), self._clock())
+        return Held(stop.reason, str(stop), self._clock() + stop.wait_ms / 1000)
 
     def _spared(self, client: CrmClient, part: Part, fates: dict[int, RecordFate], began_s: float) -> dict[int, RecordFate]:
         """Where all of a run's records were rejected, perhaps because the portal lost what they need: then they wait instead."""
@@ -120,8 +120,8 @@ class Admission:
             return fates
         try:
             created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
-        except FenceLostError as lost:
-            return _postponed(part, self._stopped(lost), 0)
+        except (FenceLostError, PausedError) as stop:
+            return _postponed(part, self._stopped(stop), stop.wait_ms)
         if created:
             message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
             log.warning("%s", message)

@@ -25,7 +25,7 @@ from simulation_worker.budget.purse import Purse
 from simulation_worker.budget.spending import Spending
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS, CrmClient
 from simulation_worker.crm.delivery import Part
-from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
+from simulation_worker.crm.errors import PausedError, PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate
 from simulation_worker.crm.judge import DAILY_MS
 from simulation_worker.crm.objects import Objects
@@ -43,7 +43,7 @@ SAME_PAUSE_MS = 1_000  # two that end within this are one
 class Desk:
     """Tells the ledger why the portal isn't served, and when it is again. A new token or another limit makes a new desk."""
 
-    def __init__(  # noqa: PLR0913 - what serving a portal takes
+    def __init__(
         self,
         portal: Portal,
         token: str,
@@ -52,7 +52,6 @@ class Desk:
         metrics: Metrics,
         budget: Budget,
         deadline_seconds: float = CALL_DEADLINE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.portal = portal
         self.token = token
@@ -65,7 +64,7 @@ class Desk:
         self._by_thread = threading.local()
         self._clients: list[CrmClient] = []
         self._checking = self._new_client()
-        self._admission = Admission(portal, self._tell_problem, clock=clock)
+        self._admission = Admission(portal, self._tell_problem)
         self._ready = False
         self._writes_fail = False  # answering our checks is no proof then: only a delivery is
         self._closed = False
@@ -134,8 +133,6 @@ class Desk:
         self._delivered_s = time.monotonic()
         try:
             fates = self._admission.deliver(client, parts, lease.leaving)
-        except (FenceLostError, PausedError) as stop:  # while the portal was asked what it has
-            return _all_postponed(parts, Postponed(reason=stop.reason, message=str(stop), wait_ms=stop.wait_ms, counts_as_try=False))
         except PortalHeldError as held:
             self._ready = False  # ask anew who we are before the next write
             wait_ms = 0 if self._closed else self.hold(held.reason, str(held), held.wait_ms)

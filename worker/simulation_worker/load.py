@@ -16,7 +16,6 @@ from simulation_core.queue.taking import Job
 
 MOST_RECORDS = 100  # what one call to HubSpot carries
 MOST_TOGETHER = 1_000  # where calls are scarce: twice as many would save one call in a hundred more, and take twice as long
-LOADS_AT_ONCE = 4  # of such a portal: they make all its calls, and what is claimed and waits is no other worker's to deliver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +39,12 @@ class Claim(NamedTuple):
 
 def room_for(loads: int, largest: int, *, scarce: bool) -> int:
     """How many batches fit into so many loads, if none has more than `largest` records."""
-    return loads * max(1, (MOST_TOGETHER if scarce else MOST_RECORDS) // max(1, largest))
+    return loads * max(1, most_in_a_load(scarce=scarce) // max(1, largest))
 
 
-def most_in_a_load(claims: Sequence[Claim], *, scarce: bool) -> int:
-    """So many records; where calls are scarce, what was claimed fills few loads, and they are under way beside each other."""
-    if not scarce:
-        return MOST_RECORDS
-    records = sum(len(claim.claimed.due_ms) for claim in claims)
-    calls = -(-records // (LOADS_AT_ONCE * MOST_RECORDS))
-    return min(MOST_TOGETHER, max(1, calls) * MOST_RECORDS)
+def most_in_a_load(*, scarce: bool) -> int:
+    """So many records."""
+    return MOST_TOGETHER if scarce else MOST_RECORDS
 
 
 def loads(claims: Sequence[Claim], *, most: int = MOST_RECORDS, apart: Collection[str] = ()) -> Iterator[list[Claim]]:

@@ -17,22 +17,19 @@ class Slots:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="slot")
         self._busy: Counter[str] = Counter()
         self._freed = threading.Condition()
-        self._ended = self._seen = 0  # loads, by now and when somebody last asked for shares
 
-    def shares(self, portals: Mapping[str, str], at_most: Mapping[str, int] | None = None) -> dict[str, int]:
+    def shares(self, portals: Mapping[str, str]) -> dict[str, int]:
         """How many loads may be begun now from each queue, given its portal; queues for which there is no slot are left out.
 
-        `at_most`: how many loads a portal may have under way; where it isn't named, as many as no portal may exceed. What is free is
-        divided evenly. A share that isn't used is divided anew at the next turn, so a slot stays free for no longer.
+        What is free is divided evenly. A share that isn't used is divided anew at the next turn, so a slot stays free for no longer.
         """
         with self._freed:
-            self._seen = self._ended
             free = max(0, self.count - self._busy.total())
             most = self.count if len(portals) <= 1 else max(1, self.count * 3 // 4)
             even = max(1, free // max(1, len(portals)))
             shares: dict[str, int] = {}
             for queue, portal in portals.items():
-                share = min(even, min(most, (at_most or {}).get(portal, most)) - self._busy[portal], free)
+                share = min(even, most - self._busy[portal], free)
                 if share > 0:
                     shares[queue] = share
                     free -= share
@@ -45,9 +42,9 @@ class Slots:
         self._pool.submit(self._work, portal, work)
 
     def wait_freed(self, seconds: float) -> None:
-        """Until one got free since the shares were asked for, or the time is up."""
+        """Until one is free, or the time is up."""
         with self._freed:
-            self._freed.wait_for(lambda: self._ended != self._seen, seconds)
+            self._freed.wait_for(lambda: self._busy.total() < self.count, seconds)
 
     def close(self) -> None:
         """Returns when what was begun is done."""
@@ -61,5 +58,4 @@ class Slots:
         finally:
             with self._freed:
                 self._busy[portal] -= 1
-                self._ended += 1
                 self._freed.notify_all()

@@ -26,7 +26,6 @@ from simulation_worker.desk import Desk
 from simulation_worker.isolation import carry_out_alone
 from simulation_worker.lease import Lease
 from simulation_worker.load import (
-    LOADS_AT_ONCE,
     MOST_CRASHES,
     MOST_TOGETHER,
     Claim,
@@ -77,8 +76,7 @@ class Workshop:
     def room(self, desks: Mapping[str, Desk]) -> dict[str, int]:
         """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out."""
         self._scarce = frozenset(queue for queue, desk in desks.items() if desk.scarce)
-        at_most = {desks[queue].portal.name: LOADS_AT_ONCE for queue in self._scarce}
-        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()}, at_most)
+        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
         return {
             queue: room_for(count, self._largest.get(queue, MOST_TOGETHER), scarce=queue in self._scarce)
             for queue, count in self._shares.items()
@@ -89,7 +87,7 @@ class Workshop:
 
     def gates(self, desks: Mapping[str, Desk]) -> dict[str, Gate]:
         """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
-        largest = {queue: self._largest.get(queue, RECORDS_A_CALL) for queue in desks}
+        largest = {queue: self._largest.get(queue, MOST_TOGETHER) for queue in desks}
         return {
             queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce), max(1, RECORDS_A_CALL // largest[queue]))
             for queue, desk in desks.items()
@@ -103,7 +101,7 @@ class Workshop:
         for queue, claims in got.claims.items():
             self._largest[queue] = max(len(each.claimed.due_ms) for each in claims)
             desk = desks[queue]
-            most = most_in_a_load(claims, scarce=queue in self._scarce)
+            most = most_in_a_load(scarce=queue in self._scarce)
             for number, load in enumerate(loads(claims, most=most, apart=desk.apart)):
                 if number < max(1, self._shares.get(queue, 0)):
                     purse = (purses or {}).get(queue, Purse())

@@ -71,16 +71,6 @@ def test_a_full_one_would_be_exceeded(budgets: Any, redis: Redis, broken: Any) -
     assert moments[29] - moments[15] < 0.5
 
 
-def test_calls_are_scarce_as_soon_as_they_have_to_wait(budgets: Any) -> None:
-    worker = budgets.worker()
-    spend(worker, 1)
-    budgets.rest()
-    spend(worker, 10)
-    assert not worker.budget.scarce
-    spend(worker, 40)
-    assert worker.budget.scarce
-
-
 def test_another_token_is_another_budget(budgets: Any) -> None:
     first, second = budgets.worker(), budgets.worker(token="another")
     with pytest.raises(PausedError):

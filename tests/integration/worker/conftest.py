@@ -35,6 +35,7 @@ from simulation_core.queue.names import Kind, job_id, queue_name
 from simulation_core.queue.taking import Job
 from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
+from simulation_worker.admission import Admission
 from simulation_worker.books import Books, Entry
 from simulation_worker.budget.budget import Budget
 from simulation_worker.claiming import claim
@@ -362,10 +363,12 @@ def metrics() -> Metrics:
 def make_desk(engine: Engine, redis: Redis, outside: Outside, metrics: Metrics) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
-    def make(token: str = "any", *, deadline_seconds: float = 10, clock: Callable[[], float] = time.monotonic, **portal: Any) -> Desk:
+    def make(token: str = "any", *, deadline_seconds: float = 10, clock: Callable[[], float] | None = None, **portal: Any) -> Desk:
         entry = Portal(name="default", allowed_namespaces=("*",), url=outside.url, **{"calls_per_ten_seconds": 10_000, **portal})
         budget = Budget(redis, entry, token, metrics=metrics)
-        made.append(Desk(entry, token, engine=engine, metrics=metrics, budget=budget, deadline_seconds=deadline_seconds, clock=clock))
+        made.append(Desk(entry, token, engine=engine, metrics=metrics, budget=budget, deadline_seconds=deadline_seconds))
+        if clock is not None:
+            made[-1]._admission = Admission(entry, made[-1]._tell_problem, clock=clock)
         return made[-1]
 
     yield make

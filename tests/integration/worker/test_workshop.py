@@ -229,5 +229,5 @@ def test_where_calls_are_scarce_batches_share_those_that_join_their_objects(
     push_all(jobs, run, 20)
     made.take()
     until(lambda: ledger.run(run).records_processed == 2_000)
-    assert outside.calls() - before == 4 * (5 + 5 + 1)  # not 60
-    assert made.workshop.room(made.desks) == {QUEUE: 4 * 10}
+    assert outside.calls() - before == 2 * (10 + 10 + 1)  # not 60
+    assert made.workshop.room(made.desks) == {QUEUE: 8 * 10}

@@ -9,7 +9,7 @@ import pytest
 
 from simulation_core.ledger.values import Claimed, Fence, Outcome
 from simulation_core.queue.taking import Job
-from simulation_worker.load import Claim, loads, most_in_a_load, room_for
+from simulation_worker.load import Claim, loads, room_for
 
 RUN = SimpleNamespace(id=uuid.UUID(int=1))
 
@@ -68,21 +68,6 @@ def test_nothing_is_nothing() -> None:
 def test_where_calls_are_scarce_a_load_takes_up_to_a_thousand_records() -> None:
     claims = [claim(i, 100) for i in range(25)]
     assert [len(load) for load in loads(claims, most=1_000)] == [10, 10, 5]
-
-
-@pytest.mark.parametrize(
-    ("batches", "of", "scarce", "most"),
-    [
-        (80, 100, False, 100),
-        (80, 100, True, 1_000),
-        (20, 100, True, 500),  # four loads beside each other, not two that take twice as long
-        (3, 100, True, 100),
-        (1, 1, True, 100),
-        (0, 1, True, 100),
-    ],
-)
-def test_what_is_there_fills_few_loads(batches: int, of: int, scarce: bool, most: int) -> None:
-    assert most_in_a_load([claim(i, of) for i in range(batches)], scarce=scarce) == most
 
 
 @pytest.mark.parametrize(

@@ -80,19 +80,3 @@ def test_a_load_that_fails_frees_its_slot(work: Work, caplog: pytest.LogCaptureF
     assert one.shares({"q": "east"}) == {"q": 1}
     assert "its leases run out" in caplog.text
     one.close()
-
-
-def test_a_portal_may_be_given_fewer(work: Work) -> None:
-    assert work.slots.shares({"e": "east", "w": "west"}, {"east": 3}) == {"e": 3, "w": 4}
-    work.begin("east", 3)
-    assert work.slots.shares({"e": "east"}, {"east": 3}) == {}
-
-
-def test_who_may_have_no_more_waits_for_one_of_its_own_though_others_are_free(work: Work) -> None:
-    """Asking again and again would take the processor from those that work."""
-    work.begin("east", 2)
-    assert work.slots.shares({"e": "east"}, {"east": 2}) == {}
-    threading.Timer(0.2, work.let_go.set).start()
-    work.slots.wait_freed(10)
-    assert work.let_go.is_set()
-    assert work.slots.shares({"e": "east"}, {"east": 2}) != {}

@@ -31,8 +31,7 @@ CALLS_EACH, CALLS_MORE = 2, 1  # for each hundred records of a load companies an
 LONGEST_WAIT_US = 15_000_000  # a call beyond what its load had reserved waits its turn; liveness allows far more
 ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
-SCARCE_SECONDS = 5.0  # for so long after something had to wait, calls count as scarce
-WORTH_SAVING_SECONDS = 0.05
+SCARCE_SECONDS = 5.0  # for so long after work had to wait for calls, calls are worth saving
 Answer = TypeVar("Answer")
 SEARCHES = Limit(SEARCHES_PER_TEN_SECONDS)
 
@@ -62,10 +61,10 @@ class Budget:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._given_back = 0
-        self._lacked_s = float("-inf")  # when there was last work, or a call, that had to wait
         self._workers = ASSUMED_WORKERS
         self._alone: LocalPace | None = None
         self._redis_again_s = 0.0
+        self._scarce_until_s = 0.0
         self._metrics.limit.set(self.limit.calls_per_ten_seconds)
 
     # -- before work is taken
@@ -82,8 +81,8 @@ class Budget:
 
     @property
     def scarce(self) -> bool:
-        """Whether more is wanted than may be called: then calls are worth saving."""
-        return self._clock() - self._lacked_s < SCARCE_SECONDS
+        """Whether there was more to do, a moment ago, than there were calls for."""
+        return self._clock() < self._scarce_until_s
 
     def gate(self, jobs_a_load: int, jobs_a_call: int) -> Gate:
         """For one take."""
@@ -98,7 +97,7 @@ class Budget:
         self._heard(admission)
         self.view.paced(now_s + admission.wait_us / 1e6)
         if admission.wait_us:
-            self._lacked_s = now_s
+            self._scarce_until_s = now_s + SCARCE_SECONDS
         self._metrics.taken.inc(admission.uses)
         return Purse.of(admission, self.limit.spacing_us, now_s)
 
@@ -119,8 +118,6 @@ class Budget:
             moment_s = self._draw(search=search)
         if (wait_s := moment_s - self._clock()) > 0:
             self._metrics.waited.inc(wait_s)
-            if wait_s > WORTH_SAVING_SECONDS:
-                self._lacked_s = self._clock()
             self._sleep(wait_s)
             self._be_open()
 
