@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import commands
 import distributions
 
 from simulation_core.reasons import Reason
@@ -24,7 +25,7 @@ def reasons_page() -> str:
 
 
 def main() -> None:
-    for path, text in {"reasons.md": reasons_page(), **distributions.written()}.items():
+    for path, text in {"reasons.md": reasons_page(), "cli.md": commands.commands_page(), **distributions.written()}.items():
         (REFERENCE / path).parent.mkdir(exist_ok=True)
         (REFERENCE / path).write_text(text, encoding="utf-8")
 

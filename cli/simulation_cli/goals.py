@@ -10,8 +10,9 @@ from simulation_cli.exits import CalledWronglyError
 from simulation_cli.resource import RETRY_FAILED, VERIFY, ClusterSimulation
 from simulation_cli.verbs import Verb
 
-CONDITIONS = ("Accepted", "Feasible", "Complete", "Failed", "Finished", "Suspended", "Verified", "Archived")
+CONDITIONS = ("Accepted", "Feasible", "Complete", "Failed", "Finished", "Suspended", "Verified")
 PHASES = ("Planning", "Queued", "Running", "Suspended", "Completed", "Failed", "Cancelled")
+DIFFERENCES_FOUND = "DifferencesFound"  # the reason of a Verified that is False for good; any other one is on its way
 NAMES = tuple(dict.fromkeys((*CONDITIONS, *PHASES)))
 
 
@@ -26,6 +27,7 @@ class Goal:
     name: str  # as it is said: "to be Complete"
     reached: Callable[[ClusterSimulation], bool]
     missed: Callable[[ClusterSimulation], bool]
+    said: Callable[[ClusterSimulation], str] = lambda simulation: simulation.message
 
     def outlook(self, simulation: ClusterSimulation) -> Outlook:
         if self.reached(simulation):
@@ -39,7 +41,9 @@ def goal_named(name: str) -> Goal:
     found = next((each for each in NAMES if each.casefold() == asked), None)
     if found is None:
         raise CalledWronglyError(f"--for {name!r} is nothing a Simulation comes to: choose one of {', '.join(NAMES)}")
-    return Goal(found, lambda simulation: _is(found, simulation), lambda simulation: _never(found, simulation))
+    if found == "Verified":
+        return VERIFIED
+    return Goal(found, lambda simulation: _is(found, simulation), lambda simulation: simulation.ended)
 
 
 def goal_of(verb: Verb, simulation: ClusterSimulation) -> Goal:
@@ -51,23 +55,32 @@ def goal_of(verb: Verb, simulation: ClusterSimulation) -> Goal:
             return goal_named("Cancelled")
         case Verb.RESUME:
             return Goal("resumed", lambda now: now.holds("Suspended") is False or now.ended, lambda _: False)
-        case Verb.RETRY:
-            return _handled(RETRY_FAILED, simulation, "taken up by the operator")
         case Verb.VERIFY:
-            return _handled(VERIFY, simulation, "verified")
+            return VERIFIED
+        case Verb.RETRY:
+            token = simulation.annotations.get(RETRY_FAILED)
+            return Goal(
+                "taken up by the operator",
+                lambda now: now.pending(RETRY_FAILED) is None,
+                lambda now: now.annotations.get(RETRY_FAILED) != token,
+            )
 
 
-def _handled(annotation: str, asked: ClusterSimulation, name: str) -> Goal:
-    token = asked.annotations.get(annotation)
-    return Goal(name, lambda now: now.pending(annotation) is None, lambda now: now.annotations.get(annotation) != token)
+def _verified(simulation: ClusterSimulation) -> bool:
+    return simulation.pending(VERIFY) is None and simulation.holds("Verified") is True
+
+
+def _differs(simulation: ClusterSimulation) -> bool:
+    return simulation.pending(VERIFY) is None and simulation.condition("Verified").get("reason") == DIFFERENCES_FOUND
+
+
+# It comes after the end of the run, and what an earlier comparison found is no answer to one that was asked for since.
+VERIFIED = Goal(
+    "Verified", _verified, _differs, lambda simulation: str(simulation.condition("Verified").get("message") or simulation.message)
+)
 
 
 def _is(name: str, simulation: ClusterSimulation) -> bool:
     if name in CONDITIONS:
         return simulation.holds(name) is True and not (name in {"Failed", "Finished"} and not simulation.ended)
     return simulation.phase == name and (not simulation.status.get("observedGeneration", 0) < simulation.generation)
-
-
-def _never(name: str, simulation: ClusterSimulation) -> bool:
-    """Verifying and archiving come after the end; of all else nothing comes then."""
-    return simulation.ended and name not in {"Verified", "Archived"}

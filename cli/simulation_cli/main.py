@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from simulation_cli import options, printing
-from simulation_cli.commands import looking, verbs
+from simulation_cli.commands import installed, looking, reporting, verbs
 from simulation_cli.exits import CalledWronglyError, described, exit_code_of
 from simulation_cli.manifests import read_simulation
 from simulation_cli.options import Output
@@ -110,7 +110,9 @@ def sample(
 
 
 looking.register(app, panel=LOOKING)
+reporting.register(app, panel=LOOKING)
 verbs.register(app, panel=CHANGING)
+installed.register(app, panel=INSTALLED)
 
 
 def _compare(spec: Spec, limits: Limits, name: str, namespace: str | None, context: str | None, kubeconfig: Path | None) -> Comparison:

@@ -37,6 +37,9 @@ PictureFile = Annotated[
     Path | None, typer.Option("--output-file", help="Where the picture of -o png goes (if not to standard output).", show_default=False)
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The Simulation.", autocompletion=names_in_the_cluster, show_default=False)]
+MaybeName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="The Simulation.", autocompletion=names_in_the_cluster, show_default=False)
+]
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="The Simulations.", autocompletion=names_in_the_cluster, show_default=False),
@@ -55,12 +58,12 @@ OperatorNamespace = Annotated[
 As = Annotated[Output, typer.Option("--output", "-o", help="How to show it.")]
 
 
-def seconds(duration: str | None) -> float | None:
+def seconds(duration: str | None, option: str = "--timeout") -> float | None:
     """1h30m as kubectl writes it; a bare number is seconds. None stays None: for ever."""
     if duration is None:
         return None
     if re.fullmatch(r"\d+(\.\d+)?", duration):
         return float(duration)
     if not _DURATION.fullmatch(duration):
-        raise CalledWronglyError(f"--timeout {duration!r} is no duration: write 90s, 5m, 1h30m")
+        raise CalledWronglyError(f"{option} {duration!r} is no duration: write 90s, 5m, 1h30m")
     return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", duration))

@@ -15,6 +15,7 @@ from simulation_core.clock import to_ms
 GROUP, VERSION, PLURAL = "simulation-operator.dev", "v1alpha1", "simulations"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 RETRY_FAILED, VERIFY = f"{GROUP}/retry-failed", f"{GROUP}/verify"
+LONGEST_TOKEN = 256  # what a status takes; the operator cuts off the rest
 TERMINAL_PHASES = frozenset({"Completed", "Failed", "Cancelled"})
 NOT_SEEN = "not seen by the operator yet"
 
@@ -79,8 +80,8 @@ class ClusterSimulation:
     def pending(self, annotation: str) -> str | None:
         """The token that was asked for with this annotation and that the operator hasn't acted on yet."""
         handled = {RETRY_FAILED: "handledRetryToken", VERIFY: "handledVerifyToken"}[annotation]
-        token = self.annotations.get(annotation)
-        return None if token is None or token == self.status.get(handled) else token
+        token = self.annotations.get(annotation, "")[:LONGEST_TOKEN]
+        return None if not token or token == self.status.get(handled) else token
 
     def count(self, field_: str) -> int:
         return int(self.status.get(field_) or 0)

@@ -94,7 +94,8 @@ def verify(simulation: ClusterSimulation, token: str) -> Answer:
         return Already("was asked to verify already, and the operator hasn't taken it up yet")
     if not simulation.count("recordsProcessed") and not simulation.count("recordsFailed"):
         return Refuse("has delivered nothing yet: there is nothing to verify")
-    return Ask({"metadata": {"annotations": {VERIFY: token}}}, "asked to compare its records with the CRM")
+    later = "" if simulation.phase in TERMINAL_PHASES else ", once the run has ended"
+    return Ask({"metadata": {"annotations": {VERIFY: token}}}, f"asked to compare its records with the CRM{later}")
 
 
 def _over(simulation: ClusterSimulation, nothing_left: str) -> Refuse | None:

@@ -39,9 +39,8 @@ class Came:
     def sentence(self) -> str:
         if self.gone:
             return f"{self.simulation.name} was deleted"
-        if self.outlook is Outlook.REACHED:
-            return f"{self.simulation.name} is {self.goal.name}: {self.simulation.message}"
-        return f"{self.simulation.name} ended {self.simulation.phase}, not {self.goal.name}: {self.simulation.message}"
+        is_so = f"is {self.goal.name}" if self.outlook is Outlook.REACHED else f"is {self.simulation.phase}, not {self.goal.name}"
+        return f"{self.simulation.name} {is_so}: {self.goal.said(self.simulation)}"
 
 
 def wait(cluster: Cluster, asked: Sequence[Awaited], *, timeout_seconds: float | None) -> Iterator[Came]:

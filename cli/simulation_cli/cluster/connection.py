@@ -22,7 +22,9 @@ from simulation_cli.exits import (
     NotPossibleError,
     UnreachableError,
 )
+from simulation_cli.resource import GROUP, PLURAL
 
+SIMULATIONS = f"{PLURAL}.{GROUP}"
 config: Any = kubernetes.config  # published without types
 
 TIMEOUT_SECONDS = 10.0
@@ -77,13 +79,13 @@ class Cluster:
         answer, failed = _answer(error), f"{what} can't be {_DONE[right.verb]}"
         said = _one_line(answer.get("message") or error.reason)
         match error.status:
-            case 404:
+            case 404 if right.resource == SIMULATIONS:
                 return self._absent(what, named=bool((answer.get("details") or {}).get("name")))
             case 401 | 403:
                 return ForbiddenError(f"{failed}: {said}. Ask the administrator for the right to {right}")
             case 422 if any(cause.get("field") == "metadata.uid" for cause in (answer.get("details") or {}).get("causes") or ()):
                 return NoSuchSimulationError(f"{what} was deleted and created again meanwhile: that is another one. Ask again for it")
-            case 400 | 422:
+            case 400 | 422 if right.resource == SIMULATIONS:
                 return (CalledWronglyError if error.status == 400 else NotPossibleError)(f"{failed}: {said}")
         return UnreachableError(f"{failed}: {error.status} {said}. Try again later")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import kubernetes
 
-from simulation_cli.cluster.connection import TIMEOUT_SECONDS, Cluster, Right, Where, connected
+from simulation_cli.cluster.connection import SIMULATIONS, TIMEOUT_SECONDS, Cluster, Right, Where, connected
 from simulation_cli.resource import GROUP, PLURAL, VERSION, ClusterSimulation
 
 PAGE = 500  # objects; as kubectl asks for them
@@ -21,7 +21,7 @@ def get_simulation(name: str, where: Where) -> ClusterSimulation:
 
 
 def get(cluster: Cluster, name: str) -> ClusterSimulation:
-    with cluster.asked(f"Simulation {cluster.namespace}/{name}", Right("get", f"{PLURAL}.{GROUP}")):
+    with cluster.asked(f"Simulation {cluster.namespace}/{name}", Right("get", SIMULATIONS)):
         body = _api(cluster).get_namespaced_custom_object(GROUP, VERSION, cluster.namespace, PLURAL, name, _request_timeout=TIMEOUT_SECONDS)
     return ClusterSimulation.from_body(body)
 
@@ -32,7 +32,7 @@ def find(cluster: Cluster, *, selector: str | None = None, everywhere: bool = Fa
     token: str | None = None
     options: dict[str, Any] = {"limit": PAGE, "_request_timeout": TIMEOUT_SECONDS, **({"label_selector": selector} if selector else {})}
     whose = "Simulations of all namespaces" if everywhere else f"Simulations in namespace {cluster.namespace}"
-    with cluster.asked(whose, Right("list", f"{PLURAL}.{GROUP}")):
+    with cluster.asked(whose, Right("list", SIMULATIONS)):
         while True:
             page = {**options, "_continue": token} if token else options
             if everywhere:
@@ -48,7 +48,7 @@ def find(cluster: Cluster, *, selector: str | None = None, everywhere: bool = Fa
 def patch(cluster: Cluster, simulation: ClusterSimulation, changes: Mapping[str, Any]) -> ClusterSimulation:
     """`changes` is a merge patch. It is refused where the name stands for another Simulation by now, whom nobody meant."""
     body = {**changes, "metadata": {**changes.get("metadata", {}), "uid": str(simulation.uid)}}
-    with cluster.asked(f"Simulation {simulation}", Right("patch", f"{PLURAL}.{GROUP}")):
+    with cluster.asked(f"Simulation {simulation}", Right("patch", SIMULATIONS)):
         answer = _api(cluster).patch_namespaced_custom_object(
             GROUP,
             VERSION,

@@ -68,7 +68,7 @@ HELP: Mapping[Verb, str] = {
         kubectl annotate simulation NAME --overwrite simulation-operator.dev/retry-failed=NEW-TOKEN
         """,
     Verb.VERIFY: """
-        Compare what the CRM holds with what was delivered. Condition Verified and status.verification have the answer.
+        Compare the CRM with what was delivered, once a run has ended. Condition Verified has the answer.
 
         \b
         kubectl simulation verify spring-launch --wait

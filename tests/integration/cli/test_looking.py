@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes
 import pytest
+from kubernetes.client import ApiClient
 
 TIMELINE = {"startTime": "2026-12-01T08:00:00.000Z", "bucketMilliseconds": 1000, "planned": [10] * 40, "delivered": [10] * 10 + [0] * 30}
 HALF_WAY = {
@@ -88,7 +90,7 @@ def test_wait_returns_on_failure_too_with_a_code_of_its_own(cli: Any, cluster: A
     meanwhile(lambda: cluster.show("launch", "Failed"))
     ended = cli("wait", "--all", "--timeout", "20s")
     assert (ended.code, ended.out) == (9, "other is Complete: Completed it is.\n")
-    assert ended.err == "launch ended Failed, not Complete: Failed it is.\n"
+    assert ended.err == "launch is Failed, not Complete: Failed it is.\n"
 
 
 def test_wait_for_the_end_takes_any(cli: Any, cluster: Any) -> None:
@@ -147,6 +149,18 @@ def test_watch_without_the_right_to_see_workers_says_which(cli: Any, cluster: An
     ended = cli("watch", "launch", "-o", "json", kubeconfig=reader)
     assert ended.code == 0
     assert json.loads(ended.out)["workers"].endswith("the right to list deployments.apps in all namespaces")
+
+
+def test_watch_shows_the_workers_of_the_installation(cli: Any, cluster: Any, kube: ApiClient) -> None:
+    labels = {"app.kubernetes.io/name": "simulation-operator", "app.kubernetes.io/component": "worker"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "worker", "image": "none"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
+    body = {"metadata": {"name": "worker", "labels": labels}, "spec": spec}
+    kubernetes.client.AppsV1Api(kube).create_namespaced_deployment(cluster.namespace, body)
+    cluster.create("launch")
+    cluster.show("launch", "Completed")
+    shown = json.loads(cli("watch", "launch", "-o", "json", "--operator-namespace", cluster.namespace).out)
+    assert shown["workers"] == "0 of 2 ready"
 
 
 def test_watch_ends_when_the_simulation_goes(cli: Any, cluster: Any, meanwhile: Any) -> None:

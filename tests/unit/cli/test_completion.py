@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-CLUSTER = ["list", "wait", "watch", "suspend", "resume", "cancel", "retry", "verify"]
+CLUSTER = ["list", "wait", "watch", "report", "suspend", "resume", "cancel", "retry", "verify", "portals", "logs"]
 PROGRAM = Path(sys.executable).with_name("kubectl-simulation")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from simulation_cli.exits import UnreachableError
 from simulation_cli.resource import ClusterSimulation, moment_ms
 from simulation_cli.screen import Moment, Rate
 from simulation_cli.waiting import patient
-from simulation_cli.watching import Pace
+from simulation_cli.watching import Pace, live
 
 START = "2026-12-01T08:00:00.000Z"
 START_MS = moment_ms(START)
@@ -132,3 +133,10 @@ def test_an_outage_is_borne_only_after_an_answer(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UnreachableError):
         look()
     assert [look(), look()] == ["first", "second"]
+
+
+def test_on_a_terminal_the_last_screen_stays() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, height=40)
+    last = live(iter([a_moment(), a_moment(status={"phase": "Completed", "message": "All were delivered."})]), console)
+    assert (last.phase, isinstance(console.file, io.StringIO)) == ("Completed", True)
+    assert "All were delivered." in console.file.getvalue().rpartition("Records are being delivered.")[2]  # type: ignore[attr-defined]

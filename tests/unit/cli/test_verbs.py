@@ -112,6 +112,27 @@ def test_a_retry_that_was_asked_for_opens_the_end_again() -> None:
     assert [goal_named(name).outlook(asked) for name in ("Complete", "Failed", "Finished")] == [Outlook.OPEN] * 3
 
 
+def verified(status: str, reason: str, **changes: Any) -> ClusterSimulation:
+    condition = {"type": "Verified", "status": status, "reason": reason, "message": f"{reason} it says."}
+    return a_simulation("Completed", status={"conditions": [condition], "handledVerifyToken": "mine"}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("simulation", "outlook"),
+    [
+        (verified("True", "Verified", annotations={VERIFY: "mine"}), Outlook.REACHED),
+        (verified("False", "DifferencesFound", annotations={VERIFY: "mine"}), Outlook.MISSED),
+        (verified("False", "Verifying", annotations={VERIFY: "mine"}), Outlook.OPEN),
+        (verified("True", "Verified", annotations={VERIFY: "newer"}), Outlook.OPEN),
+        (verified("False", "DifferencesFound", annotations={VERIFY: "newer"}), Outlook.OPEN),
+    ],
+)
+def test_waiting_for_a_comparison_ends_with_its_answer(simulation: ClusterSimulation, outlook: Outlook) -> None:
+    goal = goal_of(Verb.VERIFY, simulation)
+    assert (goal.outlook(simulation), goal_named("Verified").outlook(simulation)) == (outlook, outlook)
+    assert goal.said(simulation).endswith("it says.")
+
+
 def test_waiting_for_a_retry_ends_when_the_token_was_acted_on() -> None:
     asked = a_simulation("Failed", annotations={RETRY_FAILED: "mine"})
     goal = goal_of(Verb.RETRY, asked)
