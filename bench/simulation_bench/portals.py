@@ -1,4 +1,4 @@
-"""The portals file of a measurement: one portal whose budget is no limit, and its token."""
+"""The portals file of a measurement: one portal, whose budget is no limit unless it is what is measured, and its token."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ CALLS_PER_TEN_SECONDS = 10_000
 CALLS_PER_DAY = 100_000_000
 
 
-def write(folder: Path, *, url: str | None = None) -> Path:
+def write(folder: Path, *, url: str | None = None, calls_per_ten_seconds: int = CALLS_PER_TEN_SECONDS) -> Path:
     """`url`: of an emulator; without one HubSpot's own, for those that don't call it."""
     lines = [
         "portals:",
         f"- name: {PORTAL}",
-        f"  callsPerTenSeconds: {CALLS_PER_TEN_SECONDS}",
+        f"  callsPerTenSeconds: {calls_per_ten_seconds}",
         f"  callsPerDay: {CALLS_PER_DAY}",
         '  allowedNamespaces: ["*"]',
         *([f"  url: {url}"] if url else []),

@@ -31,6 +31,7 @@ class Shape:
     tolerance_ms: int
     records_a_second: int = 1000  # on average
     method: str = "BellCurve"
+    scenario: str = "B2C"
 
     @property
     def window_ms(self) -> int:
@@ -43,7 +44,7 @@ class Shape:
     @property
     def manifest(self) -> dict[str, Any]:
         return {
-            "scenario": "B2C",
+            "scenario": self.scenario,
             "totalRecords": self.records,
             "durationSeconds": self.window_ms // 1000,
             "distribution": {"method": self.method},
