@@ -116,7 +116,7 @@ def test_lost_and_duplicated_are_added_and_the_worst_round_is_shown() -> None:
 def test_a_kind_of_fault_that_befell_no_call_of_any_round_fails_the_measurement() -> None:
     missed = [0, *EVERY_KIND_HIT[1:]]
     rounds = [Faulty(judged=Judged(lost=0, duplicates=0), hits=hits, calls=100) for hits in (missed, missed)]
-    with pytest.raises(ValueError, match="no call met: answer lost$"):
+    with pytest.raises(ValueError, match=r"no call met: answer lost$"):
         hubspot.of_faulty(rounds, [], PRESENT)
     assert hubspot.of_faulty([rounds[0], Faulty(judged=Judged(lost=0, duplicates=0), hits=EVERY_KIND_HIT, calls=9)], [], PRESENT)
 
