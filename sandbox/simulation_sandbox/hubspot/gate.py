@@ -14,11 +14,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from simulation_sandbox.hubspot.accounts import Account, Accounts
-from simulation_sandbox.hubspot.answers import Answer, ApiError, invalid
+from simulation_sandbox.hubspot.answers import Answer, ApiError, conflict, invalid
+from simulation_sandbox.hubspot.behaviour import Behaviour
 from simulation_sandbox.hubspot.connection import close_without_answer, reset
 from simulation_sandbox.hubspot.faults import Fault, FaultKind, Faults
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import object_type
+from simulation_sandbox.hubspot.paths import PathVersion
 from simulation_sandbox.hubspot.traffic import Traffic
 
 NOBODY_ANSWERED = 0
@@ -35,7 +37,8 @@ class World:
 
     def clear(self) -> None:
         """Back to an empty default account: no objects, no faults, no memory of calls."""
-        self.accounts = Accounts(self.limits)
+        self.behaviour = Behaviour()
+        self.accounts = Accounts(self.limits, self.behaviour)
         self.faults = Faults()
         self.traffic = Traffic()
 
@@ -48,8 +51,13 @@ class Call:
     path: dict[str, str]
     query: dict[str, str]
     body: Any
+    version: PathVersion
     daily_limit: int = 0
     records_written: int = 0
+
+    def flag(self, name: str) -> bool:
+        """The SDK says True, people say true."""
+        return self.query.get(name, "").lower() == "true"
 
 
 Handler = Callable[[Call], Answer]
@@ -65,8 +73,9 @@ class Gate:
     world: World
     handler: Handler
     template: str
+    version: PathVersion
     scopes: tuple[str, ...] = ()
-    rate_headers: bool = True
+    search: bool = False  # searches have a limit of their own, and tell nothing of any limit
     methods_with_body: frozenset[str] = field(default=frozenset({"POST", "PATCH", "PUT"}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,6 +95,11 @@ class Gate:
                 self.world.traffic.called(request.method, self._shown(request), NOBODY_ANSWERED, 0)
             await reset(scope, receive)
             return
+        if last is not None and last.kind is FaultKind.LATE_WRITE:
+            await close_without_answer(scope, receive)
+            await asyncio.sleep(last.milliseconds / 1000)
+            self._answer(request, raw, last)
+            return
         answer = self._answer(request, raw, last)
         if last is not None and last.kind is FaultKind.LOSE_RESPONSE:
             await close_without_answer(scope, receive)
@@ -99,7 +113,9 @@ class Gate:
                 answer, written = fault.refusal(), 0
             else:
                 answer, written = self._handled(request, raw)
-            lost = fault is not None and fault.kind is FaultKind.LOSE_RESPONSE
+                if fault is not None and fault.kind is FaultKind.RACE and _wrote_new(answer):
+                    answer = conflict("Another call has just created objects with these ids.").answer()
+            lost = fault is not None and fault.kind in (FaultKind.LOSE_RESPONSE, FaultKind.LATE_WRITE)
             self.world.traffic.called(request.method, self._shown(request), NOBODY_ANSWERED if lost else answer.status, written)
         return answer
 
@@ -109,12 +125,12 @@ class Gate:
         written = 0
         try:
             app = self.world.accounts.authenticate(request.headers.get("authorization", ""))
-            answer = app.refuse_over_limit()
-            headers = app.rate_headers() if self.rate_headers else {}
+            answer = app.refuse_over_limit(search=self.search)
+            headers = {} if self.search else app.rate_headers()
             if answer is None:
                 app.require(self._needed_scopes(request))
                 body = self._body(request, raw)
-                call = Call(app.account, request.path_params, self._query(request), body, app.limits.calls_per_day)
+                call = Call(app.account, request.path_params, self._query(request), body, self.version, app.limits.calls_per_day)
                 answer = self.handler(call)
                 written = call.records_written
         except ApiError as refusal:
@@ -151,6 +167,10 @@ class Gate:
             if name in _TYPE_PARAMETERS:
                 shown = shown.replace(f"{{{name}}}", value)
         return shown
+
+
+def _wrote_new(answer: Answer) -> bool:
+    return isinstance(answer.body, dict) and any(each.get("new") for each in answer.body.get("results") or ())
 
 
 def _response(answer: Answer) -> Response:

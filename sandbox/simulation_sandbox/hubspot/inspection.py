@@ -14,6 +14,7 @@ from simulation_core.clock import iso_ms
 from simulation_sandbox.hubspot import associations
 from simulation_sandbox.hubspot.accounts import ACCOUNT_TYPES, DEFAULT_ACCOUNT_ID, Account
 from simulation_sandbox.hubspot.answers import ApiError, Json, invalid
+from simulation_sandbox.hubspot.fault_mix import Mix
 from simulation_sandbox.hubspot.gate import World
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import OBJECT_TYPES, object_type
@@ -148,6 +149,10 @@ def add_fault(asked: Question) -> Json:
     return asked.world.faults.add(asked.body).as_json()
 
 
+def add_mix(asked: Question) -> Json:
+    return asked.world.faults.add_mix(lambda number: Mix(number, asked.body)).as_json()
+
+
 def list_faults(asked: Question) -> Json:
     return {"results": [fault.as_json() for fault in asked.world.faults]}
 
@@ -162,8 +167,25 @@ def reset(asked: Question) -> Json:
     return {}
 
 
+def restore(asked: Question) -> Json:
+    """{ids}: what was archived comes back, as somebody may do in HubSpot within 90 days."""
+    kind = object_type(asked.path["objectType"])
+    (account, *_) = _accounts(asked)
+    return {"results": [_as_seen(account.objects[kind.name].restore(str(each))) for each in asked.body.get("ids") or ()]}
+
+
+def behaviour(asked: Question) -> Json:
+    return asked.world.behaviour.as_json()
+
+
+def change_behaviour(asked: Question) -> Json:
+    asked.world.behaviour.change(asked.body)
+    return asked.world.behaviour.as_json()
+
+
 def register(asked: Question) -> Json:
-    """{token, accountId, accountType, scopes, timeZone, callsPerTenSeconds, callsPerDay, retryAfter}; only the token is required."""
+    """Only the token is required: {token, accountId, accountType, scopes, timeZone, callsPerTenSeconds, callsPerDay, searchesPerSecond,
+    retryAfter}."""
     token, account_type = asked.body.get("token"), asked.body.get("accountType", "DEVELOPER_TEST")
     if not token or account_type not in ACCOUNT_TYPES:
         raise invalid(f"a token is required, and accountType is one of {', '.join(ACCOUNT_TYPES)}")
@@ -171,6 +193,7 @@ def register(asked: Question) -> Json:
         calls_per_ten_seconds=asked.body.get("callsPerTenSeconds", asked.world.limits.calls_per_ten_seconds),
         calls_per_day=asked.body.get("callsPerDay", asked.world.limits.calls_per_day),
         retry_after=asked.body.get("retryAfter", asked.world.limits.retry_after),
+        searches_per_second=asked.body.get("searchesPerSecond", asked.world.limits.searches_per_second),
     )
     app = asked.world.accounts.register(
         token,
