@@ -40,13 +40,18 @@ class Emulator:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def limit(self, calls_per_ten_seconds: int) -> None:
-        limits = {"token": portals.TOKEN, "callsPerTenSeconds": calls_per_ten_seconds, "callsPerDay": NO_LIMIT}
+    def limit(self, portal: str, calls_per_ten_seconds: int) -> None:
+        """All portals' apps open one account."""
+        limits = {"token": portals.token(portal), "callsPerTenSeconds": calls_per_ten_seconds, "callsPerDay": NO_LIMIT}
         httpx.post(f"{self.url}/_emulator/accounts", json=limits).raise_for_status()
 
     def add_fault(self, fault: Mapping[str, object]) -> None:
         """As /_emulator/faults takes it, until the end."""
         httpx.post(f"{self.url}/_emulator/faults", json={**fault, "times": None}).raise_for_status()
+
+    def add_faults(self, mix: Mapping[str, object]) -> None:
+        """As /_emulator/faults/mix takes it, until the end."""
+        httpx.post(f"{self.url}/_emulator/faults/mix", json=mix).raise_for_status()
 
     def add_key_property(self, *, unique: bool) -> None:
         """For those that write without the product, which makes its own."""
@@ -56,9 +61,11 @@ class Emulator:
             for path, body in ((f"{properties}/groups", {"name": KEY, "label": KEY}), (properties, wanted)):
                 httpx.post(path, json=body, headers={"Authorization": f"Bearer {portals.TOKEN}"}).raise_for_status()
 
-    def hits(self) -> Sequence[int]:
-        """How many calls each fault befell, in their order."""
-        return [fault["taken"] for fault in self._asked("summary")["faults"]]
+    def hits(self) -> Mapping[str, int]:
+        """How many calls met each kind of fault of the mix."""
+        (mix,) = self._asked("faults")["results"]
+        taken: Mapping[str, int] = mix["taken"]
+        return taken
 
     def calls_by_status(self) -> Counter[int]:
         """Status 0: nobody got an answer."""
@@ -91,8 +98,8 @@ class Emulator:
 
 
 @contextmanager
-def emulator(calls_per_ten_seconds: int = NO_LIMIT) -> Iterator[Emulator]:
-    """It answers, and has this limit."""
+def emulator(calls_per_ten_seconds: int = NO_LIMIT, *, names: Sequence[str] = (portals.PORTAL,)) -> Iterator[Emulator]:
+    """It answers, and these portals have this limit each."""
     port = free_port()
     command = (sys.executable, "-m", "simulation_sandbox.main", "hubspot", "--port", str(port))
     with running(command, stdout=subprocess.DEVNULL):
@@ -100,7 +107,8 @@ def emulator(calls_per_ten_seconds: int = NO_LIMIT) -> Iterator[Emulator]:
         until_s = time.monotonic() + START_SECONDS
         while True:
             try:
-                made.limit(calls_per_ten_seconds)
+                for name in names:
+                    made.limit(name, calls_per_ten_seconds)
                 break
             except httpx.TransportError:
                 if time.monotonic() > until_s:

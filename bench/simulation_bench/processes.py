@@ -33,14 +33,16 @@ def environment(
     redis: str,
     hubspot: str | None = None,
     calls_per_ten_seconds: int = portals.CALLS_PER_TEN_SECONDS,
+    names: Sequence[str] = (portals.PORTAL,),
 ) -> Mapping[str, str]:
-    """What each of them is told. `hubspot`: the emulator's URL, for workers that deliver, and how often it may be called."""
+    """What each of them is told. `hubspot`: the emulator's URL, for workers that deliver, and how often it may be called; `names`: the portals'."""
+    file = portals.write(folder, url=hubspot, calls_per_ten_seconds=calls_per_ten_seconds, names=names)
     return {
         **os.environ,
         "SIMULATION_DATABASE_URL": database,
         "SIMULATION_REDIS_URL": redis,
-        "SIMULATION_PORTALS_FILE": str(portals.write(folder, url=hubspot, calls_per_ten_seconds=calls_per_ten_seconds)),
-        "SIMULATION_PORTAL_TOKENS_DIR": str(portals.write_token(folder)),
+        "SIMULATION_PORTALS_FILE": str(file),
+        "SIMULATION_PORTAL_TOKENS_DIR": str(portals.write_tokens(folder, names=names)),
         "SIMULATION_BIND_ADDRESS": "127.0.0.1:0",
         "SIMULATION_LOG_LEVEL": "WARNING",
     }

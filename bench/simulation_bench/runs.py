@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine, text
 
+from simulation_bench import portals
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, partitions, plans
 from simulation_core.ledger.engine import transaction
@@ -32,6 +33,7 @@ class Shape:
     records_a_second: int = 1000  # on average
     method: str = "BellCurve"
     scenario: str = "B2C"
+    portal: str = portals.PORTAL
 
     @property
     def window_ms(self) -> int:
@@ -45,6 +47,7 @@ class Shape:
     def manifest(self) -> dict[str, Any]:
         return {
             "scenario": self.scenario,
+            "portal": self.portal,
             "totalRecords": self.records,
             "durationSeconds": self.window_ms // 1000,
             "distribution": {"method": self.method},

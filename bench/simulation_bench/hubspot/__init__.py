@@ -20,7 +20,7 @@ from simulation_bench.postgres import Databases, databases
 ROUNDS = 3
 SPAN = Span(warm_up_s=12, measured_s=30)  # ten seconds after its start no call counts any more that a full bucket let through
 FAULTY_ROUNDS = 2
-LOAD = Load(per_second=100, seconds=60)
+LOAD = Load(per_second=120, seconds=60)
 ALONE_SECONDS = 5.0
 
 Say = Callable[[str], None]
@@ -55,11 +55,11 @@ def _faulty(databases: Databases, url: str, beside: peer.Peer, say: Say) -> Mapp
     found_of_peer: list[Faulty] = []
     for number in range(FAULTY_ROUNDS):
         say(f"{LOAD.records:,} records, {faults.PERCENT:g} % of calls with a fault, {number + 1} of {FAULTY_ROUNDS}")
-        found.append(faulty.ours(databases, url, LOAD))
+        found.append(faulty.ours(databases, url, LOAD, seed=number))
         say(found[-1].said)
         if beside.absent is None:
             say(f"BullMQ with the same faults, {number + 1} of {FAULTY_ROUNDS}")
-            found_of_peer.append(faulty.theirs(beside, url, LOAD))
+            found_of_peer.append(faulty.theirs(beside, url, LOAD, seed=number))
             say(found_of_peer[-1].said)
     return of_faulty(found, found_of_peer, beside)
 
@@ -87,8 +87,8 @@ def of_throughput(found: Sequence[Throughput], found_of_peer: Sequence[Throughpu
 
 def of_faulty(found: Sequence[Faulty], found_of_peer: Sequence[Faulty], beside: peer.Peer) -> Mapping[str, Figure]:
     """The worst round of each side, not the middle one: a record lost once is lost."""
-    hits = [sum(of_kind) for of_kind in zip(*(each.hits for each in found), strict=True)]
-    said = "; ".join([f"lost plus duplicated, the worst of {len(found)} rounds", faults.said(hits, sum(each.calls for each in found))])
+    hits = faults.said([each.hits for each in found], sum(each.calls for each in found))
+    said = f"lost plus duplicated, the worst of {len(found)} rounds; {hits}"
     note = beside.noted("; BullMQ: ".join([said, *(each.said for each in found_of_peer[-1:])]))
     rounds, rounds_of_peer = [_wrong(each) for each in found], [_wrong(each) for each in found_of_peer]
     made = figure([max(rounds)], "records", peer=[max(rounds_of_peer)] if rounds_of_peer else (), note=note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +20,9 @@ from simulation_bench.runs import Shape, coming, counted_by
 from simulation_core.content.keys import Identity
 from simulation_core.ledger.engine import create_ledger_engine
 
-TOLERANCES_MS = (0, 1_000)  # a run each: of single records, and of batches
+PORTALS = tuple(f"portal-{number}" for number in range(6))  # one that asks for a pause holds up no other: more calls meet a fault
+TOLERANCES_MS = (0, 1_000)  # a run of each portal: of single records, and of batches
+RUNS = len(PORTALS) * len(TOLERANCES_MS)
 LEAD_MS = 8_000
 LATEST_SECONDS = 120  # after the window: a portal that fails is left alone for longer each time, and a record is tried again
 LINGER_SECONDS = 5  # what comes twice may come late
@@ -29,15 +31,17 @@ PEER_SECONDS = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Faulty:
-    """One round. `hits`: calls that met each fault, in the order of faults.EVERY_KIND; `calls`: all of them."""
+    """One round. `hits`: calls that met each kind of fault; `calls`: all of them."""
 
     judged: Judged
-    hits: Sequence[int]
+    hits: Mapping[str, int]
     calls: int
 
     @property
     def said(self) -> str:
-        return f"{self.judged.lost} lost, {self.judged.duplicates} duplicated; {sum(self.hits):,} of {self.calls:,} calls met a fault"
+        return (
+            f"{self.judged.lost} lost, {self.judged.duplicates} duplicated; {sum(self.hits.values()):,} of {self.calls:,} calls met a fault"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +56,16 @@ class Load:
         return self.per_second * self.seconds
 
 
-def ours(databases: Databases, url: str, load: Load) -> Faulty:
+def ours(databases: Databases, url: str, load: Load, seed: int) -> Faulty:
     """What the ledger hasn't counted is lost, too, and what it counted beyond the plan doubled."""
     valkey.empty(url)
     with (
         databases.new("faulty") as database,
         tempfile.TemporaryDirectory(prefix="simulation-bench-") as folder,
-        emulator() as crm,
+        emulator(names=PORTALS) as crm,
     ):
-        faults.inject(crm)
-        told = environment(Path(folder), database=database, redis=url, hubspot=crm.url)
+        faults.inject(crm, seed)
+        told = environment(Path(folder), database=database, redis=url, hubspot=crm.url, names=PORTALS)
         engine = create_ledger_engine(database, application_name="bench", pool_size=1)
         with running(SCHEDULER, environment=told), running(WORKER, environment=told):
             wait_for_workers(url, 1)
@@ -73,23 +77,27 @@ def ours(databases: Databases, url: str, load: Load) -> Faulty:
             counted = counted_by(engine, list(starts_ms), load.records, until_s=until_s)
             time.sleep(LINGER_SECONDS)
         engine.dispose()
-        keys = [Identity(run, number).label for run in starts_ms for number in range(load.records // len(TOLERANCES_MS))]
+        keys = [Identity(run, number).label for run in starts_ms for number in range(load.records // RUNS)]
         return _round(crm, keys, counted)
 
 
-def theirs(beside: peer.Peer, url: str, load: Load) -> Faulty:
+def theirs(beside: peer.Peer, url: str, load: Load, seed: int) -> Faulty:
     valkey.empty(url)
     with emulator() as crm:
         crm.add_key_property(unique=False)
-        faults.inject(crm)
+        faults.inject(crm, seed)
         given = {"hubspot": crm.url, "token": portals.TOKEN, "concurrency": CONCURRENCY, "attempts": ATTEMPTS}
         beside.measured("hubspot", url=url, calls_a_second=0, records=load.records, seconds=PEER_SECONDS, **given)
         return _round(crm, [f"peer-{number}" for number in range(load.records)])
 
 
 def shapes(load: Load) -> Sequence[Shape]:
-    share = {"records": load.records // len(TOLERANCES_MS), "records_a_second": load.per_second // len(TOLERANCES_MS)}
-    return [Shape(tolerance_ms=tolerance_ms, method="Linear", scenario="B2B", **share) for tolerance_ms in TOLERANCES_MS]
+    share = {"records": load.records // RUNS, "records_a_second": load.per_second // RUNS}
+    return [
+        Shape(tolerance_ms=tolerance_ms, method="Linear", scenario="B2B", portal=portal, **share)
+        for portal in PORTALS
+        for tolerance_ms in TOLERANCES_MS
+    ]
 
 
 def with_ledger(judged: Judged, planned: int, counted: int) -> Judged:

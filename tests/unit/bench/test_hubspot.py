@@ -11,13 +11,13 @@ from simulation_bench import hubspot
 from simulation_bench.hubspot import faults
 from simulation_bench.hubspot.behind import Span
 from simulation_bench.hubspot.crm import Crm, Judged, judge
-from simulation_bench.hubspot.faulty import Faulty, Load, shapes, with_ledger
+from simulation_bench.hubspot.faulty import Faulty, shapes, with_ledger
 from simulation_bench.hubspot.rate import Throughput, sustained
 from simulation_bench.peer import Peer
 
 PRESENT = Peer(folder=Path())
 ABSENT = Peer(folder=Path(), absent="node not on the PATH")
-EVERY_KIND_HIT = [2] * len(faults.EVERY_KIND)
+EVERY_KIND_HIT = dict.fromkeys(faults.KINDS, 2)
 
 
 def crm(*, companies: Sequence[str] = ("r-0-c", "r-1-c"), contacts: Sequence[str] = ("r-0-p0", "r-1-p0"), joined: str = "00 11") -> Crm:
@@ -110,19 +110,19 @@ def test_lost_and_duplicated_are_added_and_the_worst_round_is_shown() -> None:
     ]
     figure = hubspot.of_faulty(rounds, rounds[:1], PRESENT)["faults_5_percent"]
     assert (figure.ours, figure.peer, figure.spread) == (3, 0, (0, 3))
-    assert "of 2,000 calls met a fault: 4 × answer lost" in figure.note
+    assert "44 of 2,000 calls met a fault: 4 × throttled" in figure.note
 
 
 def test_a_kind_of_fault_that_befell_no_call_of_any_round_fails_the_measurement() -> None:
-    missed = [0, *EVERY_KIND_HIT[1:]]
+    missed = {**EVERY_KIND_HIT, "reset": 0}
     rounds = [Faulty(judged=Judged(lost=0, duplicates=0), hits=hits, calls=100) for hits in (missed, missed)]
-    with pytest.raises(ValueError, match=r"no call met: answer lost$"):
+    with pytest.raises(ValueError, match=r"no call met: reset$"):
         hubspot.of_faulty(rounds, [], PRESENT)
     assert hubspot.of_faulty([rounds[0], Faulty(judged=Judged(lost=0, duplicates=0), hits=EVERY_KIND_HIT, calls=9)], [], PRESENT)
 
 
 def test_a_load_is_shared_by_its_runs() -> None:
-    load = Load(per_second=100, seconds=60)
+    load = hubspot.LOAD
     made = shapes(load)
     assert sum(shape.records for shape in made) == load.records
     assert {shape.window_ms for shape in made} == {60_000}
