@@ -39,9 +39,8 @@ class Faulty:
 
     @property
     def said(self) -> str:
-        return (
-            f"{self.judged.lost} lost, {self.judged.duplicates} duplicated; {sum(self.hits.values()):,} of {self.calls:,} calls met a fault"
-        )
+        met = f"{sum(self.hits.values()):,} of {self.calls:,} calls met a fault"
+        return f"{self.judged.lost} lost, {self.judged.duplicates} duplicated; {met}"
 
 
 @dataclass(frozen=True, kw_only=True)
