@@ -35,7 +35,7 @@ def environment(
     calls_per_ten_seconds: int = portals.CALLS_PER_TEN_SECONDS,
     names: Sequence[str] = (portals.PORTAL,),
 ) -> Mapping[str, str]:
-    """What each of them is told. `hubspot`: the emulator's URL, for workers that deliver; `names`: of the portals, which have this limit."""
+    """What each of them is told. `hubspot`: the emulator's URL, for workers that deliver. `names`: the portals, each with this limit."""
     file = portals.write(folder, url=hubspot, calls_per_ten_seconds=calls_per_ten_seconds, names=names)
     return {
         **os.environ,
