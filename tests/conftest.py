@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from simulation_sandbox.assets import Assets
     from simulation_sandbox.hubspot.server import EmulatorServer
+    from simulation_sandbox.model.server import ModelServer
 
 MIGRATED = "migrated_template"
 
@@ -154,3 +155,12 @@ def hubspot() -> Iterator[EmulatorServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    """A language model that was asked nothing yet."""
+    from simulation_sandbox.model.server import ModelServer
+
+    with ModelServer() as server:
+        yield server

@@ -55,6 +55,15 @@ class Reason(enum.StrEnum):
     SCOPE_MISSING = "ScopeMissing", "The portal's token lacks a scope that the message names."
     ACCOUNT_TYPE_REFUSED = "AccountTypeRefused", "The account is not a test account and the portal doesn't set allowProduction."
     PROPERTY_UNUSABLE = "PropertyUnusable", "A HubSpot property the product needs exists in a form it can't use; the message says which."
+    MODEL_UNKNOWN = "ModelUnknown", "spec.content.source is OpenAI, and the installation has no language model."
+    MODEL_UNAVAILABLE = (
+        "ModelUnavailable",
+        "The language model doesn't answer in time, or with server errors; records that are due meanwhile get Faker's content.",
+    )
+    MODEL_REJECTED = (
+        "ModelRejected",
+        "The language model's server refuses the key, the model or the request: see model.* in the chart and spec.content.model.",
+    )
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."

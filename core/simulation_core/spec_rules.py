@@ -112,11 +112,6 @@ ALWAYS = (
 
 NOT_IN_THIS_VERSION = (
     Rule(
-        "spec.content.source",
-        lambda spec: spec.content.source == "OpenAI",
-        "OpenAI is not in this version: use Faker",
-    ),
-    Rule(
         "spec.records.deals.percent",
         lambda spec: spec.records.deals.percent > 0,
         "deals are not in this version: set percent to 0",

@@ -167,7 +167,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
         resync=resync,
         lifecycle=Lifecycle(
             queue=queue,
-            observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads),
+            observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads, sources=settings.content_sources),
             applier=Applier(
                 engine=engine, threads=threads, api=api, planner=planner, adviser=adviser, roster=roster, queue=queue, settings=settings
             ),

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
-from simulation_core.ledger import control
+from simulation_core.ledger import control, preparing
 from simulation_core.ledger import portals as portal_reports
 from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
@@ -46,6 +46,7 @@ class Facts:
     portal_problems: Mapping[str, PortalProblem]
     accounts: Mapping[str, PortalAccount]
     queue_problem: Problem | None
+    content_setbacks: Mapping[UUID, Reason] = field(default_factory=dict)  # why a language model writes nothing now
 
 
 @dataclass(kw_only=True)
@@ -100,6 +101,7 @@ class ProgressLoop:
             progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, ids)},
             portal_problems=portal_reports.problems(self.engine),
             accounts=portal_reports.accounts(self.engine),
+            content_setbacks=preparing.setbacks(self.engine, ids),
             queue_problem=self._ask_queue(),
         )
 
@@ -130,7 +132,7 @@ class ProgressLoop:
             before=entry.written,
             progress=progress,
             verdict=self._verdict(entry),
-            problems=[*self._internal(entry), *self._problems(name, facts)],
+            problems=[*self._internal(entry), *self._problems(name, facts), *_content_problems(entry, facts)],
             portal=self.portals.current.get(name),
             account={} if account is None else {"accountId": account.account_id, "accountType": account.account_type},
         )
@@ -187,3 +189,9 @@ class ProgressLoop:
         counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)
         for phase in PHASES.values():
             self.metrics.phases.labels(phase).set(counted[phase])
+
+
+def _content_problems(entry: Entry, facts: Facts) -> list[Problem]:
+    """A model that is away stops no run."""
+    reason = facts.content_setbacks.get(entry.key.uid)
+    return [] if reason is None else [Problem(reason, reason.meaning, blocks=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -9,10 +10,19 @@ from pydantic import BeforeValidator, Field
 
 from simulation_core.plan.load import BATCHES_PER_WORKER, WORKER_LEAD_SECONDS
 from simulation_core.settings import ProcessSettings
+from simulation_core.spec import Source
 
 EVERY_NAMESPACE = "*"
 DEFAULT_USER = UUID("00000000-0000-4000-8000-000000000000")
 DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentSources:
+    """Who can write for a run here, and who does where the spec doesn't say."""
+
+    has_model: bool = False
+    default: Source = Source.FAKER
 
 
 def _or_default(value: object) -> object:
@@ -38,8 +48,16 @@ class OperatorSettings(ProcessSettings):
     resync_seconds: Annotated[float, Field(gt=0)] = 30.0
     resync_deadline_seconds: Annotated[float, Field(gt=0)] = 300.0  # none finished for so long: not alive
 
+    openai_model: str = ""  # the language model the workers have; its key is theirs alone. Empty: none
+    openai_by_default: bool = True  # whether it writes for Simulations that name no source
+
     # after the end of a run, for its batches and what was recorded about its single records; the run itself and its counts stay
     retention_seconds: Annotated[int, Field(gt=0)] = 90 * DAY_SECONDS
+
+    @property
+    def content_sources(self) -> ContentSources:
+        has_model = bool(self.openai_model.strip())
+        return ContentSources(has_model=has_model, default=Source.OPENAI if has_model and self.openai_by_default else Source.FAKER)
 
     @property
     def scopes(self) -> tuple[str | None, ...]:

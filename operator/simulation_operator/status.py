@@ -124,6 +124,7 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "timeline": _timeline(progress),
         "lateness": _lateness(progress),
         "portal": {"name": run.portal, **view.account},
+        "content": _content(progress),
         "failures": [_failure(failure) for failure in list(progress.failures)[-SHOWN_FAILURES:]] or None,
         "message": _sentence(_message(view, progress, blocking)),
     }
@@ -214,6 +215,12 @@ def _lateness(progress: Progress) -> dict[str, int] | None:
     if progress.lateness_p50_ms is None or progress.lateness_p99_ms is None:
         return None
     return {"p50Milliseconds": progress.lateness_p50_ms, "p99Milliseconds": progress.lateness_p99_ms}
+
+
+def _content(progress: Progress) -> dict[str, int] | None:
+    """Of runs whose content is stored: what Faker computes for the others is nothing to count."""
+    counts = progress.content
+    return None if counts is None else {"fromModel": counts.from_model, "fromFaker": counts.from_faker, "tokens": counts.tokens}
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

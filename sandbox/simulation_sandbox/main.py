@@ -106,6 +106,17 @@ def hubspot(
 
 
 @app.command()
+def model(
+    port: Annotated[int, typer.Option(help="0: any free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Whose address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serves a language model that writes by rules, with OpenAI's API, until interrupted."""
+    from simulation_sandbox.model.server import serve  # noqa: PLC0415 - only this command needs it
+
+    serve(host, port, report=report)
+
+
+@app.command()
 def node(
     kubeconfig: Annotated[Path, typer.Option(help="An administrator's.")],
     folder: Annotated[Path, typer.Option(help="Where the pods' folders go.")],

@@ -26,6 +26,7 @@ from simulation_core.queue.taking import Job
 from simulation_core.settings import exit_on_bad_settings, load
 from simulation_worker.books import Books, Entry
 from simulation_worker.claiming import ahead_of_ours_ms
+from simulation_worker.content.stock import Stock
 from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -73,7 +74,7 @@ def _deliver(settings: WorkerSettings, given: dict[str, Any]) -> None:
     desk = desks.get(given["portal"])
     end: End = Release(fence=fence)
     if desk is not None and desk.make_ready():
-        (end,) = Delivery().carry_out([claimed], desk, lease, ahead_ms=ahead_ms)
+        (end,) = Delivery(stock=Stock(engine, metrics=metrics)).carry_out([claimed], desk, lease, ahead_ms=ahead_ms)
     books = Books(engine, metrics=metrics, on_ended=lambda _: None)
     books.write([Entry(claim=Claim(claimed=claimed, job=Job("", "")), end=end, lease=lease)])
     desks.close()

@@ -7,13 +7,15 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
+from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerFlavours, knows
+from simulation_core.content.flavour import FlavourSource
 from simulation_core.content.keys import Identity
+from simulation_core.content.records import RecordMaker
 from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Run
 from simulation_core.reasons import Reason
-from simulation_core.spec import Content, Records, Scenario
+from simulation_worker.content.stock import Author, Stock, is_written_by_a_model
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.crm.delivery import Part
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate, Rejected
@@ -30,10 +32,11 @@ LEASE_MS = round(3 * CALL_DEADLINE_SECONDS * 1000)  # at least twice a call's de
 
 
 class Delivery:
-    """Used by all slots at once. `lease_ms`: for how long the claims are made that it carries out."""
+    """Used by all slots at once. `lease_ms`: for how long the claims are made that it carries out. `stock` None: Faker writes for all."""
 
-    def __init__(self, *, lease_ms: int = LEASE_MS, dice: Callable[[], float] = random.random) -> None:
+    def __init__(self, *, stock: Stock | None = None, lease_ms: int = LEASE_MS, dice: Callable[[], float] = random.random) -> None:
         self.lease_ms = lease_ms
+        self._stock = stock
         self._dice = dice
         self._warned_of: set[UUID] = set()  # runs whose locale is unknown: few, each told once
 
@@ -57,21 +60,25 @@ class Delivery:
         return [self._end(claimed, of_batch, ahead_ms) for claimed, of_batch in zip(load, fates, strict=True)]
 
     def _fates(self, load: Sequence[Claimed], desk: Desk, lease: Lease) -> list[dict[int, RecordFate]]:
-        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c)) for c in load]
+        stored = self._stored(load)
+        parts = [Part(Marks(c.run.id, c.run.namespace, c.run.name), self._content(c, stored.get(c.run.id))) for c in load]
         return desk.deliver(parts, lease)
 
-    def _content(self, claimed: Claimed) -> list[Record]:
-        """Only of records that still need it. Faker gives the same record at every repeat, so nothing has to be stored first."""
-        run = claimed.run
-        locale = Content.model_validate(run.spec.get("content", {})).locale
-        self._warn_once_of(run, locale)
-        maker = faker_records(
-            seed=run.seed,
-            scenario=Scenario(run.scenario),
-            records=Records.model_validate(run.spec.get("records", {})),
-            locale=locale,
-        )
-        return [maker.record(Identity(run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
+    def _stored(self, load: Sequence[Claimed]) -> Mapping[UUID, FlavourSource]:
+        """Of runs that a language model writes for, by run. What it would write at a repeat is another matter, so it is stored first."""
+        wanted: dict[UUID, tuple[Run, list[int]]] = {}
+        for claimed in load:
+            if is_written_by_a_model(claimed.run):
+                _, records = wanted.setdefault(claimed.run.id, (claimed.run, []))
+                records += [claimed.first_record + index for index in pending(claimed)]
+        return self._stock.flavours(wanted) if wanted and self._stock else {}
+
+    def _content(self, claimed: Claimed, stored: FlavourSource | None) -> list[Record]:
+        """Only of records that still need it. Faker's are the same at every repeat, so nothing of them has to be stored."""
+        author = Author.of(claimed.run)
+        self._warn_once_of(claimed.run, author.spec.locale)
+        maker = RecordMaker(author.blueprints, stored or FakerFlavours(author.spec.locale))
+        return [maker.record(Identity(claimed.run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
 
     def _warn_once_of(self, run: Run, locale: str) -> None:
         if not knows(locale) and run.id not in self._warned_of:

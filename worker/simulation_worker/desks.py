@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simulation_core.portals import Portal, PortalsFile
 from simulation_worker.desk import Desk
+from simulation_worker.mounted import read_token
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Desks:
     def refresh(self) -> None:
         """Reads the portals file and the tokens again. Cheap: some small files."""
         configured = self._portals.current
-        tokens = {name: token for name in configured if (token := self._token(name))}
+        tokens = {name: token for name in configured if (token := read_token(self._tokens / name))}
         self._say_what_is_missing(frozenset(configured) - tokens.keys())
         for name in [name for name, desk in self._desks.items() if desk.portal != configured.get(name) or desk.token != tokens.get(name)]:
             self._desks.pop(name).close()
@@ -45,14 +46,6 @@ class Desks:
         for desk in self._desks.values():
             desk.close()
         self._desks.clear()
-
-    def _token(self, portal: str) -> str | None:
-        """The token, or None. Its text goes into a header, so nothing but visible ASCII is taken; it is never logged."""
-        try:
-            token = (self._tokens / portal).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            return None
-        return token if token and all("!" <= letter <= "~" for letter in token) else None
 
     def _say_what_is_missing(self, portals: frozenset[str]) -> None:
         if portals - self._without_token:

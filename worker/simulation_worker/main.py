@@ -16,9 +16,13 @@ from simulation_core.ledger.engine import create_ledger_engine, schema_state
 from simulation_core.portals import Portal, PortalsFile
 from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
+from simulation_core.queue.names import Kind
 from simulation_core.queue.taking import Intake
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
+from simulation_worker.content.model import LanguageModel
+from simulation_worker.content.preparing import Preparation
+from simulation_worker.content.stock import Stock
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
@@ -57,8 +61,12 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
     redis = connect(settings.redis_url.get_secret_value())
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     intake = Intake(redis, name, lease_seconds=JOB_SECONDS)
-    workshop = Workshop(engine, intake, Delivery(), metrics=metrics, slots=Slots(settings.slots), stopping=stopping)
-    handlers: tuple[Handler, ...] = ()  # of the errands: one a kind
+    stock = Stock(engine, metrics=metrics)
+    model = LanguageModel(settings.model_access, metrics=metrics) if settings.model_access else None
+    workshop = Workshop(engine, intake, Delivery(stock=stock), metrics=metrics, slots=Slots(settings.slots), stopping=stopping)
+    preparation = Preparation(engine, stock, model)
+    # of the errands: one a kind. A page's content is made without the portal, so that it is there when the portal is back
+    handlers = (Handler(kind=Kind.PREPARE, perform=preparation.perform, at_once=settings.prepare_concurrency, needs_portal=False),)
     errands = Errands(
         engine=engine,
         redis=redis,
@@ -80,6 +88,8 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
     try:
         worker.work()
     finally:
+        if model:
+            model.close()
         desks.close()
         engine.dispose()
         server.stop()

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 LATENESS_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+MODEL_SECONDS = (0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 120)
 
 
 class Lateness(Collector):
@@ -60,3 +61,13 @@ class Metrics:
             "simulation_worker_fences_lost", "Batches whose claim was lost before they were finished", registry=registry
         )
         self.held = Gauge("simulation_worker_portal_held", "1 while the portal is left alone", ["portal"], registry=registry)
+        self.model_calls = Counter(
+            "simulation_worker_model_calls", "Questions to the language model by what came of them", ["outcome"], registry=registry
+        )
+        self.model_tokens = Counter("simulation_worker_model_tokens", "Tokens the language model says it used", registry=registry)
+        self.model_seconds = Histogram(
+            "simulation_worker_model_seconds", "How long a question to the language model took", buckets=MODEL_SECONDS, registry=registry
+        )
+        self.fallbacks = Counter(
+            "simulation_worker_content_fallbacks", "Records that got Faker's words instead of a model's", ["cause"], registry=registry
+        )

@@ -10,12 +10,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from simulation_core.clock import from_ms, to_ms
+from simulation_core.ledger import contents
 from simulation_core.ledger.dispatch import LOOKED_AT
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import BUCKETS, percentile
 from simulation_core.ledger.rows import to_run
 from simulation_core.ledger.sql import ORIGIN_MS, PENDING, SKIP_OFFSET_MS, UNEXPIRED_CLAIM
-from simulation_core.ledger.values import Failure, Progress
+from simulation_core.ledger.values import ContentCounts, Failure, Progress
 from simulation_core.plan.feasibility import Demand
 
 TIMELINE_BUCKETS = 40
@@ -90,8 +91,9 @@ def progress(engine: Engine, ids: Iterable[UUID]) -> list[Progress]:
         return []
     with transaction(engine) as connection:
         failures = _failures(connection, wanted)
+        counted = contents.counts(connection, wanted)
         rows = {row["id"]: row for row in connection.execute(text(PROGRESS), {"ids": wanted}).mappings()}
-    return [_progress(rows[one], failures.get(one, [])) for one in wanted if one in rows]
+    return [_progress(rows[one], failures.get(one, []), counted.get(one)) for one in wanted if one in rows]
 
 
 def changed_since(engine: Engine, since_ms: int) -> set[UUID]:
@@ -115,7 +117,7 @@ def _failures(connection: Connection, ids: list[UUID]) -> dict[UUID, list[Failur
     return found
 
 
-def _progress(row: RowMapping, failures: list[Failure]) -> Progress:
+def _progress(row: RowMapping, failures: list[Failure], content: ContentCounts | None) -> Progress:
     run = to_run(row)
     window_ms = 0 if run.start_ms is None or run.end_ms is None else run.end_ms - run.start_ms
     return Progress(
@@ -131,4 +133,5 @@ def _progress(row: RowMapping, failures: list[Failure]) -> Progress:
         lateness_p50_ms=percentile(row["lateness"], 0.50),
         lateness_p99_ms=percentile(row["lateness"], 0.99),
         failures=failures,
+        content=content,
     )

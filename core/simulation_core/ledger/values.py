@@ -172,6 +172,15 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContentCounts:
+    """Stored contents of one run by who wrote them, and the tokens a language model said it used."""
+
+    from_model: int = 0
+    from_faker: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """What the CR's status shows of one run, folded from deltas; 40 equal buckets from start to end."""
 
@@ -187,6 +196,7 @@ class Progress:
     lateness_p50_ms: int | None
     lateness_p99_ms: int | None
     failures: Sequence[Failure]  # the last five
+    content: ContentCounts | None = None  # what a language model and Faker wrote; None: nothing was stored
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from simulation_core.plan.feasibility import excess
 from simulation_core.plan.load import Load
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
-from simulation_core.spec import CHANGEABLE_FIELDS, Spec
+from simulation_core.spec import CHANGEABLE_FIELDS, Source, Spec
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import Simulation
 
@@ -193,6 +193,17 @@ def wait_for_a_larger_limit(new: _Newcomer, spec: Spec) -> Decision | None:
     )
 
 
+def wait_for_a_model(new: _Newcomer, spec: Spec) -> Decision | None:
+    if spec.content.source is not Source.OPENAI or new.seen.sources.has_model:
+        return None
+    return Decision(
+        Wait(),
+        Reason.MODEL_UNKNOWN,
+        "spec.content.source: OpenAI, but this installation has no language model: ask the administrator to set model.name in the chart, "
+        "or create the Simulation again with source: Faker",
+    )
+
+
 def refuse_what_waited_beyond_its_end(new: _Newcomer, spec: Spec) -> Decision | None:
     """Asked only of what waits: whatever else is accepted, and Postgres's clock is the judge."""
     end_ms = _end_ms(spec)
@@ -213,7 +224,15 @@ def _end_ms(spec: Spec) -> int | None:
 
 
 def accept(new: _Newcomer, spec: Spec) -> Decision:
-    return Decision(Accept(spec, spec.seed_for(new.simulation.key.uid)), Reason.ACCEPTED, "the spec is taken as it stands")
+    action = Accept(_with_its_source(spec, new.seen.sources.default), spec.seed_for(new.simulation.key.uid))
+    return Decision(action, Reason.ACCEPTED, "the spec is taken as it stands")
+
+
+def _with_its_source(spec: Spec, default: Source) -> Spec:
+    """Who writes is settled with the rest: a model that comes or goes later doesn't change a run that is on."""
+    if spec.content.source is not None:
+        return spec
+    return spec.model_copy(update={"content": spec.content.model_copy(update={"source": default})})
 
 
 def _judge_the_spec(new: _Newcomer) -> Decision | None:
@@ -222,7 +241,7 @@ def _judge_the_spec(new: _Newcomer) -> Decision | None:
         return None
     if cancelled := end_what_is_cancelled(new, spec):
         return cancelled
-    if waits := _wait_for_the_portal(new, spec):
+    if waits := _wait_for_the_portal(new, spec) or wait_for_a_model(new, spec):
         return refuse_what_waited_beyond_its_end(new, spec) or waits
     return accept(new, spec)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -16,6 +16,7 @@ from simulation_core.portals import Portals, PortalsFile
 from simulation_core.spec import Spec, parse_spec
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster
+from simulation_operator.settings import ContentSources
 from simulation_operator.threads import Threads
 
 
@@ -27,6 +28,7 @@ class Observation:
     absences: int  # complete lists in a row that lacked it
     portals: Portals
     now_ms: int  # by this machine's clock, which may differ a little from Postgres's
+    sources: ContentSources = field(default_factory=ContentSources)
     run: Run | None = None  # its row in the ledger
     planned: bool = False  # every batch is stored and published
     demand: Demand | None = None  # what the plan asks of its portal, once it is planned and until the run ends
@@ -41,6 +43,7 @@ class Observer:
     portals: PortalsFile
     engine: Engine
     threads: Threads
+    sources: ContentSources
 
     async def observe(self, key: Key) -> Observation:
         entry = self.roster.get(key.uid)
@@ -53,6 +56,7 @@ class Observer:
             absences=self.roster.absences(key.uid),
             portals=self.portals.current,
             now_ms=now_ms(),
+            sources=self.sources,
             run=run,
             planned=planned,
             demand=demand,

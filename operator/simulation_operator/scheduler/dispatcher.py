@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
-from simulation_core.ledger import dispatch, missed, skipping
+from simulation_core.ledger import dispatch, missed, preparing, skipping
 from simulation_core.ledger import errands as ledger_errands
 from simulation_core.ledger.offers import Offers
 from simulation_core.plan.missed import MISSED_AFTER_MS
@@ -33,6 +33,7 @@ from simulation_operator.scheduler.walk import Walk
 log = logging.getLogger(__name__)
 
 HORIZON_MS = 60_000
+PREPARE_LEAD_MS = 120_000  # a language model has so long: two answers of 45 s, and a turn in the queue
 TRUSTED_TICKS = 30  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
 UPCOMING_SECONDS = 0.4  # a tick's share for what is new in the horizon; a dense run that was just published takes several
 RECONCILE_SECONDS = 0.05  # a tick's share for offering again: two pages, which is twice what falls due in a second of the densest traffic
@@ -58,7 +59,7 @@ class TickResult:
 class Dispatcher:
     """Any number may run at once, in scheduler replicas and in the operator: the queue's script skips what is there."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of its moments is a setting of its own
         self,
         engine: Engine,
         scheduler: BulkScheduler,
@@ -66,6 +67,7 @@ class Dispatcher:
         *,
         horizon_ms: int = HORIZON_MS,
         missed_after_ms: int = MISSED_AFTER_MS,
+        prepare_lead_ms: int = PREPARE_LEAD_MS,
         metrics: Metrics | None = None,
     ) -> None:
         self._engine = engine
@@ -73,6 +75,7 @@ class Dispatcher:
         self._portals = portals
         self._horizon_ms = horizon_ms
         self._missed_after_ms = missed_after_ms
+        self._prepare_lead_ms = prepare_lead_ms
         self._metrics = metrics or Metrics(CollectorRegistry())  # one of its own: nobody asks for it
         self._one_at_a_time = threading.Lock()  # the operator ticks from several threads
         self._epoch = Epoch(scheduler.connection)
@@ -179,6 +182,7 @@ class Dispatcher:
 
     def _offer_errands(self, portals: Portals) -> int:
         """All that is wanted now or soon, each tick: they are few, and what is in Redis already is skipped there."""
+        preparing.open_pages(self._engine, portals=portals, lead_ms=self._prepare_lead_ms)
         wanted = ledger_errands.offers(self._engine, portals=portals, horizon_ms=self._horizon_ms, limit=ERRANDS_LIMIT)
         added = sum(self._scheduler.schedule_offers(offers, Kind(kind)) for kind, offers in wanted.items())
         self._metrics.offered.labels("errand").inc(added)

@@ -30,6 +30,7 @@ STUCK_SECONDS = 120.0  # a tick waits for Postgres and Redis by their own timeou
 
 class SchedulerSettings(ProcessSettings):
     horizon_seconds: int = Field(default=60, ge=2, le=3600)  # how long before it is due a batch is put into Redis
+    prepare_lead_seconds: int = Field(default=120, ge=5, le=86_400)  # how long before it is due a record's content is asked for
 
 
 def main() -> None:
@@ -45,7 +46,14 @@ def _run(settings: SchedulerSettings, portals: PortalsFile) -> None:
     metrics = Metrics()
     engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=2)
     scheduler = BulkScheduler(connect(settings.redis_url.get_secret_value()), on_moved=metrics.count_moved)
-    dispatcher = Dispatcher(engine, scheduler, portals, horizon_ms=settings.horizon_seconds * 1000, metrics=metrics)
+    dispatcher = Dispatcher(
+        engine,
+        scheduler,
+        portals,
+        horizon_ms=settings.horizon_seconds * 1000,
+        prepare_lead_ms=settings.prepare_lead_seconds * 1000,
+        metrics=metrics,
+    )
     loop = DispatchLoop(engine, scheduler, dispatcher, metrics)
     server = HealthServer(
         settings.bind_address,

@@ -13,10 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from simulation_sandbox.connection import close_without_answer, reset
 from simulation_sandbox.hubspot.accounts import Account, Accounts
 from simulation_sandbox.hubspot.answers import Answer, ApiError, conflict, invalid
 from simulation_sandbox.hubspot.behaviour import Behaviour
-from simulation_sandbox.hubspot.connection import close_without_answer, reset
 from simulation_sandbox.hubspot.faults import Fault, FaultKind, Faults
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import object_type

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from simulation_core.ledger import control, finishes, progress
-from simulation_core.ledger.values import Finish, Outcome, RecordResult
+from simulation_core.ledger import contents, control, finishes, progress
+from simulation_core.ledger.values import ContentCounts, Finish, Outcome, RecordResult
 
 
 def test_progress_tells_what_is_next_and_how_late(engine, make_run):
@@ -53,3 +53,12 @@ def test_changed_since_names_what_moved(engine, make_run):
     assert progress.changed_since(engine, with_clock) == set()
     control.suspend(engine, moving.id)
     assert moving.id in progress.changed_since(engine, since)
+
+
+def test_who_wrote_the_contents_is_told(engine, make_run):
+    run = make_run().records(3).published()
+    (shown,) = progress.progress(engine, [run.id])
+    assert shown.content is None
+    contents.keep(engine, run.id, {0: {}}, by=contents.WrittenBy.FAKER)
+    (shown,) = progress.progress(engine, [run.id])
+    assert shown.content == ContentCounts(from_model=0, from_faker=1, tokens=0)

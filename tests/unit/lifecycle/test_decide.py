@@ -16,7 +16,7 @@ from simulation_core.plan.feasibility import Advice, Demand
 from simulation_core.plan.load import Load
 from simulation_core.portals import Portal, Portals
 from simulation_core.reasons import Reason
-from simulation_core.spec import parse_spec
+from simulation_core.spec import Source, parse_spec
 from simulation_operator.lifecycle.decide import (
     Accept,
     Advise,
@@ -35,6 +35,7 @@ from simulation_operator.lifecycle.decide import (
 )
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import Key, Simulation
+from simulation_operator.settings import ContentSources
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
 KEY = Key("team", "launch", UID)
@@ -82,6 +83,31 @@ def test_a_new_simulation_is_accepted() -> None:
     action = decide(new()).action
     assert isinstance(action, Accept)
     assert 0 <= action.seed < 2**53
+
+
+@pytest.mark.parametrize(
+    ("asked", "sources", "written_by"),
+    [
+        ({}, ContentSources(), "Faker"),
+        ({}, ContentSources(has_model=True, default=Source.OPENAI), "OpenAI"),
+        ({}, ContentSources(has_model=True, default=Source.FAKER), "Faker"),
+        ({"source": "Faker"}, ContentSources(has_model=True, default=Source.OPENAI), "Faker"),
+        ({"source": "OpenAI"}, ContentSources(has_model=True), "OpenAI"),
+    ],
+    ids=str,
+)
+def test_who_writes_is_settled_at_acceptance(asked: dict[str, Any], sources: ContentSources, written_by: str) -> None:
+    action = decide(new({"content": {**asked, "locale": "de_DE"}}, sources=sources)).action
+    assert isinstance(action, Accept)
+    assert action.spec.content.model_dump(exclude_none=True) == {"source": written_by, "locale": "de_DE"}
+
+
+def test_a_simulation_that_wants_a_model_waits_for_one_and_says_what_to_do() -> None:
+    decision = decide(new({"content": {"source": "OpenAI"}}))
+    assert (decision.action, decision.reason) == (Wait(), Reason.MODEL_UNKNOWN)
+    assert decision.message.startswith("spec.content.source: ")
+    assert "model.name" in decision.message
+    assert "source: Faker" in decision.message
 
 
 def test_its_seed_is_the_specs_or_follows_from_the_uid() -> None:

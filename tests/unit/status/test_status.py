@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from simulation_core.ledger.values import Failure, Progress, Run, RunState, Status
+from simulation_core.ledger.values import ContentCounts, Failure, Progress, Run, RunState, Status
 from simulation_core.plan.feasibility import Advice, Demand
 from simulation_core.plan.load import Load
 from simulation_core.portals import Portal
@@ -266,3 +266,9 @@ def test_what_was_skipped_is_counted_and_is_progress() -> None:
     assert (status["recordsSkipped"], status["progress"]) == (15, "50%")
     ended = build(view(status=Status.COMPLETED, records_processed=180, records_skipped=20))
     assert (ended["progress"], ended["message"]) == ("100%", "180 of 200 records were delivered; 20 were skipped.")
+
+
+def test_what_a_model_and_faker_wrote_is_counted_where_content_is_stored() -> None:
+    assert "content" not in build(VIEW)
+    counted = replace(PROGRESS, content=ContentCounts(from_model=80, from_faker=5, tokens=4200))
+    assert build(replace(VIEW, progress=counted))["content"] == {"fromModel": 80, "fromFaker": 5, "tokens": 4200}
