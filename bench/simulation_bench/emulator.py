@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,14 +12,11 @@ from typing import Any
 import httpx
 
 from simulation_bench import portals
-from simulation_bench.processes import running
-from simulation_sandbox.ports import free_port
+from simulation_bench.processes import serving
 
 KEY = "simulation_key"
 A_PAGE = 10_000
 NO_LIMIT = 1_000_000_000
-START_SECONDS = 15
-LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +94,13 @@ class Emulator:
 @contextmanager
 def emulator(calls_per_ten_seconds: int = NO_LIMIT, *, names: Sequence[str] = (portals.PORTAL,)) -> Iterator[Emulator]:
     """It answers, and these portals have this limit each."""
-    port = free_port()
-    command = (sys.executable, "-m", "simulation_sandbox.main", "hubspot", "--port", str(port))
-    with running(command, stdout=subprocess.DEVNULL):
-        made = Emulator(f"http://127.0.0.1:{port}")
-        until_s = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                for name in names:
-                    made.limit(name, calls_per_ten_seconds)
-                break
-            except httpx.TransportError:
-                if time.monotonic() > until_s:
-                    raise
-                time.sleep(LOOK_SECONDS)
-        yield made
+
+    def limit(url: str) -> None:
+        for name in names:
+            Emulator(url).limit(name, calls_per_ten_seconds)
+
+    with serving("hubspot", limit) as url:
+        yield Emulator(url)
 
 
 def _arrival(seen: Any) -> Arrival:

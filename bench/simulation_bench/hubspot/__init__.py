@@ -7,11 +7,10 @@ emulator, which is a process of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from simulation_bench import peer, valkey
-from simulation_bench.figures import Figure, figure
-from simulation_bench.hubspot import alone, faults, faulty, ours, theirs
+from simulation_bench.figures import Figure, figure, worst
+from simulation_bench.hubspot import alone, faults, faulty, ours, slow_model, theirs
 from simulation_bench.hubspot.behind import CALL_MS, CALLS_PER_TEN_SECONDS, Span
 from simulation_bench.hubspot.faulty import Faulty, Load
 from simulation_bench.hubspot.rate import Throughput
@@ -22,6 +21,8 @@ SPAN = Span(warm_up_s=12, measured_s=30)  # ten seconds after its start no call 
 FAULTY_ROUNDS = 2
 LOAD = Load(per_second=120, seconds=60)
 ALONE_SECONDS = 5.0
+MODEL_ROUNDS = 2
+MODEL_PER_SECOND, MODEL_SECONDS = 20, 60
 
 Say = Callable[[str], None]
 
@@ -32,6 +33,7 @@ def figures(say: Say) -> Mapping[str, Figure]:
         return {
             **_throughput(made, url, beside, say),
             **_faulty(made, url, beside, say),
+            **_slow_model(made, url, say),
             **_emulator_alone(say),
         }
 
@@ -64,6 +66,19 @@ def _faulty(databases: Databases, url: str, beside: peer.Peer, say: Say) -> Mapp
     return of_faulty(found, found_of_peer, beside)
 
 
+def _slow_model(databases: Databases, url: str, say: Say) -> Mapping[str, Figure]:
+    rounds = []
+    answer_s = slow_model.ANSWER_MS // 1000
+    for number in range(MODEL_ROUNDS):
+        say(f"{MODEL_PER_SECOND} records a second from a model that takes {answer_s} s an answer, {number + 1} of {MODEL_ROUNDS}")
+        rounds.append(slow_model.late_records(databases, url, per_second=MODEL_PER_SECOND, seconds=MODEL_SECONDS))
+        say(f"{rounds[-1]:,} late")
+    allowed = f"delivered more than {slow_model.TOLERANCE_MS + slow_model.CALLS_MS:,} ms after it was due, or not in the model's words"
+    records = f"{MODEL_PER_SECOND * MODEL_SECONDS:,} records, {MODEL_PER_SECOND} a second"
+    note = f"the worst of {len(rounds)} rounds of {records}; late is what was {allowed}; no peer: BullMQ makes no records"
+    return {f"model_{answer_s}s_late_records": worst(rounds, "records", note=note)}
+
+
 def _emulator_alone(say: Say) -> Mapping[str, Figure]:
     rounds = []
     for number in range(ROUNDS):
@@ -86,13 +101,12 @@ def of_throughput(found: Sequence[Throughput], found_of_peer: Sequence[Throughpu
 
 
 def of_faulty(found: Sequence[Faulty], found_of_peer: Sequence[Faulty], beside: peer.Peer) -> Mapping[str, Figure]:
-    """The worst round of each side, not the middle one: a record lost once is lost."""
     hits = faults.said([each.hits for each in found], sum(each.calls for each in found))
     said = f"lost plus duplicated, the worst of {len(found)} rounds; {hits}"
     note = beside.noted("; BullMQ: ".join([said, *(each.said for each in found_of_peer[-1:])]))
-    rounds, rounds_of_peer = [_wrong(each) for each in found], [_wrong(each) for each in found_of_peer]
-    made = figure([max(rounds)], "records", peer=[max(rounds_of_peer)] if rounds_of_peer else (), note=note)
-    return {"faults_5_percent": replace(made, spread=(min(rounds), max(rounds)))}
+    return {
+        "faults_5_percent": worst([_wrong(each) for each in found], "records", peer=[_wrong(each) for each in found_of_peer], note=note)
+    }
 
 
 def _wrong(round_: Faulty) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -91,12 +91,8 @@ def theirs(beside: peer.Peer, url: str, load: Load, seed: int) -> Faulty:
 
 
 def shapes(load: Load) -> Sequence[Shape]:
-    share = {"records": load.records // RUNS, "records_a_second": load.per_second // RUNS}
-    return [
-        Shape(tolerance_ms=tolerance_ms, method="Linear", scenario="B2B", portal=portal, **share)
-        for portal in PORTALS
-        for tolerance_ms in TOLERANCES_MS
-    ]
+    each = Shape(records=load.records // RUNS, tolerance_ms=0, records_a_second=load.per_second // RUNS, method="Linear", scenario="B2B")
+    return [replace(each, portal=portal, tolerance_ms=tolerance_ms) for portal in PORTALS for tolerance_ms in TOLERANCES_MS]
 
 
 def with_ledger(judged: Judged, planned: int, counted: int) -> Judged:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from uuid import UUID
-
-from sqlalchemy import Engine, text
 
 from simulation_bench import valkey
 from simulation_bench.emulator import emulator
@@ -16,7 +12,7 @@ from simulation_bench.hubspot.behind import CALLS_PER_TEN_SECONDS, LATENCY, Span
 from simulation_bench.hubspot.rate import Throughput, sustained
 from simulation_bench.postgres import Databases
 from simulation_bench.processes import SCHEDULER, WORKER, environment, running, wait_for_workers
-from simulation_bench.runs import Shape, coming
+from simulation_bench.runs import Shape, coming, delivered
 from simulation_core.ledger.engine import create_ledger_engine
 
 RUNS = 2
@@ -44,18 +40,6 @@ def round_of(databases: Databases, url: str, span: Span) -> Throughput:
             start_ms = max(starts_ms.values())
             time.sleep(max(0.0, start_ms / 1000 + span.seconds - time.time()))
             calls = crm.calls_by_status()
-        moments_ms = _delivered_ms(engine, starts_ms)
+        moments_ms = [start + offset_ms for run, start in starts_ms.items() for offset_ms in delivered(engine, run).values()]
         engine.dispose()
     return Throughput(records_per_s=sustained(moments_ms, *span.within(start_ms)), calls=calls)
-
-
-def _delivered_ms(engine: Engine, starts_ms: Mapping[UUID, int]) -> Sequence[int]:
-    """When HubSpot had answered the last call for each record that is delivered, as the ledger says."""
-    offsets = "SELECT unnest(delivered_offsets) FROM batches WHERE simulation_id = :id AND state = 2"
-    with engine.connect() as connection:
-        return [
-            start_ms + offset_ms
-            for run, start_ms in starts_ms.items()
-            for offset_ms in connection.scalars(text(offsets), {"id": run})
-            if offset_ms is not None
-        ]

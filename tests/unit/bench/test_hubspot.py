@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulation_bench import hubspot
-from simulation_bench.hubspot import faults
+from simulation_bench.hubspot import faults, slow_model
 from simulation_bench.hubspot.behind import Span
 from simulation_bench.hubspot.crm import Crm, Judged, judge
 from simulation_bench.hubspot.faulty import Faulty, shapes, with_ledger
@@ -127,3 +127,16 @@ def test_a_load_is_shared_by_its_runs() -> None:
     assert sum(shape.records for shape in made) == load.records
     assert {shape.window_ms for shape in made} == {60_000}
     assert {shape.spec.scenario for shape in made} == {"B2B"}
+
+
+@pytest.mark.parametrize(
+    ("delivered_ms", "by_model"),
+    [({0: 900}, {0, 1}), ({0: 900, 1: 4_001}, {0, 1}), ({0: 900, 1: 3_000}, {0})],
+    ids=["never", "too late", "in Faker's words"],
+)
+def test_a_record_is_late_if_it_or_the_models_words_for_it_came_too_late(delivered_ms: dict[int, int], by_model: set[int]) -> None:
+    assert slow_model.late([0, 2_000], delivered_ms, by_model) == 1
+
+
+def test_batching_and_the_calls_make_no_record_late() -> None:
+    assert slow_model.late([0, 2_000], {0: 2_000, 1: 2_001}, {0, 1}) == 0
