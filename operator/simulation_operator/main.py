@@ -140,7 +140,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     limiter = Limiter(rate_per_second=settings.writes_per_second, burst=settings.write_burst)
     api = Api(connection, limiter, metrics)
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
-    dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
+    dispatcher = Dispatcher(engine, BulkScheduler(redis), portals, prepare_lead_ms=settings.prepare_lead_seconds * 1000)
     setbacks = Setbacks(roster)
     one_large = asyncio.Lock()
     planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, one_large=one_large, dispatch=dispatcher.tick)

@@ -86,6 +86,8 @@ def write_environment(layout: Layout, built: assets.Assets, hubspot_url: str) ->
         "SIMULATION_REDIS_URL": Valkey(layout.valkey).url,
         "SIMULATION_HUBSPOT_URL": hubspot_url,
     }
+    if layout.model_url is not None:
+        values["SIMULATION_MODEL_URL"] = layout.model_url
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     lines.append(f'export PATH={shlex.quote(programs)}:"$PATH"')
     layout.env.touch(mode=0o600)

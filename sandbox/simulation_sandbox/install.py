@@ -15,6 +15,7 @@ import yaml
 from simulation_sandbox.errors import PartUnavailableError, SandboxError
 from simulation_sandbox.layout import CHECKOUT, Layout
 from simulation_sandbox.locks import only_one
+from simulation_sandbox.model import MODEL
 from simulation_sandbox.postgres import Postgres
 from simulation_sandbox.processes import Child
 from simulation_sandbox.valkey import Valkey
@@ -30,6 +31,8 @@ CHART = CHECKOUT / "charts" / "simulation-operator"
 DATABASE_SECRET = "simulation-database"  # noqa: S105 - a Secret's name, not a secret
 REDIS_SECRET = "simulation-redis"  # noqa: S105
 TOKEN_SECRET = "simulation-portal-default"  # noqa: S105
+MODEL_SECRET = "simulation-model"  # noqa: S105
+MODEL_KEY = "sandbox"  # the model server takes any
 INSTALL_WITHIN_SECONDS = 180
 
 
@@ -62,7 +65,7 @@ def _forget_unfinished(layout: Layout) -> None:
 
 def _upgrade(layout: Layout, wanted: Installation) -> None:
     own, extra = layout.root / "values.yaml", layout.root / "extra-values.yaml"
-    own.write_text(json.dumps(values(wanted.hubspot_url), indent=1))  # JSON is YAML
+    own.write_text(json.dumps(values(wanted.hubspot_url, layout.model_url), indent=1))  # JSON is YAML
     extra.write_text(json.dumps(wanted.values))
     log = layout.log / "helm.log"
     log.unlink(missing_ok=True)
@@ -77,8 +80,11 @@ def _upgrade(layout: Layout, wanted: Installation) -> None:
         helm.stop()
 
 
-def values(hubspot_url: str) -> dict[str, Any]:
-    """The chart's values for a sandbox: one portal, HubSpot's Professional limits, open to every namespace."""
+def values(hubspot_url: str, model_url: str | None = None) -> dict[str, Any]:
+    """The chart's values for a sandbox: one portal, HubSpot's Professional limits, open to every namespace.
+
+    The language model writes for those that ask for it: what a newcomer applies shall begin at once, and look like people.
+    """
     portal = {
         "name": "default",
         "existingSecret": TOKEN_SECRET,
@@ -88,7 +94,14 @@ def values(hubspot_url: str) -> dict[str, Any]:
         "callsPerDay": 625_000,
         "allowedNamespaces": ["*"],
     }
-    return {"database": {"existingSecret": DATABASE_SECRET}, "redis": {"existingSecret": REDIS_SECRET}, "portals": [portal]}
+    chosen: dict[str, Any] = {
+        "database": {"existingSecret": DATABASE_SECRET},
+        "redis": {"existingSecret": REDIS_SECRET},
+        "portals": [portal],
+    }
+    if model_url is not None:
+        chosen["model"] = {"name": MODEL, "baseUrl": model_url, "existingSecret": MODEL_SECRET, "byDefault": False}
+    return chosen
 
 
 def write_secrets(layout: Layout, wanted: Installation) -> None:
@@ -97,6 +110,7 @@ def write_secrets(layout: Layout, wanted: Installation) -> None:
         DATABASE_SECRET: {"url": Postgres(layout.postgres).url},
         REDIS_SECRET: {"url": Valkey(layout.valkey).url},
         TOKEN_SECRET: {"token": wanted.token},
+        MODEL_SECRET: {"api-key": MODEL_KEY},
     }
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     manifests = [namespace, *(_secret(name, content) for name, content in secrets.items())]

@@ -69,6 +69,15 @@ class Layout:
         """The emulator's."""
         return f"http://127.0.0.1:{int(self.hubspot_port.read_text())}"
 
+    @property
+    def model_port(self) -> Path:
+        return self.root / "model-port"
+
+    @property
+    def model_url(self) -> str | None:
+        """The language model's, as a client wants it; None before there was one."""
+        return f"http://127.0.0.1:{int(self.model_port.read_text())}/v1" if self.model_port.exists() else None
+
 
 DEFAULT = Layout(CHECKOUT / ".sandbox")
 

@@ -79,6 +79,7 @@ def parts_of(layout: Layout, assets: Assets) -> dict[str, Part]:
         "valkey": Valkey(layout.valkey),
         "control plane": control_plane,
         "hubspot": _hubspot(layout),
+        "model": _model(layout),
     }
     if importlib.util.find_spec("simulation_sandbox.node.command") is not None:
         parts["node"] = _node(layout, control_plane)
@@ -87,14 +88,22 @@ def parts_of(layout: Layout, assets: Assets) -> dict[str, Part]:
 
 def _hubspot(layout: Layout) -> Subcommand:
     port = remembered_port(layout.hubspot_port)
+    return _served("hubspot", port, answers=f"{layout.hubspot_url}/_emulator/summary", log=layout.log / "hubspot.log")
 
-    def answers() -> bool:
+
+def _model(layout: Layout) -> Subcommand:
+    port = remembered_port(layout.model_port)
+    return _served("model", port, answers=f"{layout.model_url}/models", log=layout.log / "model.log")
+
+
+def _served(command: str, port: int, *, answers: str, log: Path) -> Subcommand:
+    def ready() -> bool:
         try:
-            return httpx.get(f"{layout.hubspot_url}/_emulator/summary", trust_env=False, timeout=2).is_success
+            return httpx.get(answers, trust_env=False, timeout=2).is_success
         except httpx.TransportError:
             return False
 
-    return Subcommand(["hubspot", "--port", str(port)], log=layout.log / "hubspot.log", ready=answers)
+    return Subcommand([command, "--port", str(port)], log=log, ready=ready)
 
 
 def _node(layout: Layout, control_plane: ControlPlane) -> Subcommand:

@@ -35,6 +35,12 @@ class Spent:
     used: int | None
 
 
+class Reservation(enum.Enum):
+    GRANTED = enum.auto()
+    LATER = enum.auto()  # others hold what is left, and may give some of it back
+    NEVER = enum.auto()  # so much isn't left
+
+
 STORED = """
 SELECT w.simulation_id, c.record, c.content
 FROM unnest(CAST(:simulations AS uuid[]), CAST(:records AS integer[])) AS w (simulation_id, record)
@@ -103,10 +109,13 @@ def keep(engine: Engine, simulation_id: UUID, contents: Mapping[int, Content], *
     return kept
 
 
-def reserve_tokens(engine: Engine, simulation_id: UUID, tokens: int, *, most: int | None) -> bool:
-    """Whether the run may still use so many. A reservation is settled by `keep`; one that isn't counts as used."""
+def reserve_tokens(engine: Engine, simulation_id: UUID, tokens: int, *, most: int | None) -> Reservation:
+    """Whether the run may still use so many. What is granted is settled by `keep`; what isn't settled counts as used."""
     with transaction(engine) as connection:
-        return connection.execute(_RESERVE, {"simulation": simulation_id, "tokens": tokens, "most": most}).rowcount == 1
+        if connection.execute(_RESERVE, {"simulation": simulation_id, "tokens": tokens, "most": most}).rowcount == 1:
+            return Reservation.GRANTED
+        used = counts(connection, [simulation_id]).get(simulation_id, ContentCounts()).tokens
+        return Reservation.LATER if most is None or used + tokens <= most else Reservation.NEVER
 
 
 def counts(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, ContentCounts]:

@@ -15,10 +15,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from simulation_sandbox.connection import close_without_answer, reset
-from simulation_sandbox.model import completions
+from simulation_sandbox.model import MODEL, completions
 from simulation_sandbox.model.faults import Fault, FaultKind, Faults
-
-MODEL = "sandbox-model"
 
 
 class Model:

@@ -22,7 +22,11 @@ REFUSED = {
     "a grace period shorter than a delivery": ({"worker": {"terminationGracePeriodSeconds": 30}}, ["terminationGracePeriodSeconds", "60"]),
     "no namespace to watch": ({"operator": {"watchNamespaces": []}}, ["/operator/watchNamespaces"]),
     "a user that is no UUID": ({"operator": {"defaultUserId": "jane"}}, ["/operator/defaultUserId"]),
-    "a language model": ({"model": {"name": "gpt"}}, ["not in this version"]),
+    "a model's server without a model": ({"model": {"baseUrl": "http://ollama:11434/v1"}}, ["model.name: name the language model"]),
+    "a model's key without a model": ({"model": {"existingSecret": "openai"}}, ["model.name: name the language model"]),
+    "a model's address that is none": ({"model": {"name": "gpt", "baseUrl": "ollama:11434"}}, ["/model/baseUrl"]),
+    "a key in the values": ({"model": {"name": "gpt", "apiKey": "sk-…"}}, ["/model", "apiKey", "not allowed"]),
+    "less time than two answers take": ({"model": {"leadSeconds": 60}}, ["model.leadSeconds: 60", "raise it to 90"]),
 }
 
 

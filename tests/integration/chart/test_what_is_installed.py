@@ -160,6 +160,51 @@ def test_only_workers_see_tokens(chart: Any, component: str) -> None:
     assert "SIMULATION_PORTAL_TOKENS_DIR" not in rendered.environment(component)
 
 
+MODEL = {"name": "gpt-5-mini", "baseUrl": "http://ollama:11434/v1", "existingSecret": "openai", "key": "pat", "leadSeconds": 200}
+
+
+def test_without_a_model_nobody_hears_of_one(chart: Any) -> None:
+    rendered = chart()
+    assert not [name for component in COMPONENTS for name in rendered.environment(component) if "OPENAI" in name]
+    assert "model" not in [volume["name"] for volume in rendered.pod("worker")["volumes"]]
+
+
+def test_the_workers_reach_the_model_and_read_its_key_from_a_file_that_may_come_later(chart: Any) -> None:
+    rendered = chart(model=MODEL)
+    told = {name: value for name, value in rendered.environment("worker").items() if "OPENAI" in name or "PREPARE" in name}
+    assert told == {
+        "SIMULATION_OPENAI_MODEL": "gpt-5-mini",
+        "SIMULATION_OPENAI_BASE_URL": "http://ollama:11434/v1",
+        "SIMULATION_OPENAI_API_KEY_FILE": "/etc/simulation/model/api-key",
+        "SIMULATION_OPENAI_TIMEOUT_SECONDS": "45",
+        "SIMULATION_PREPARE_CONCURRENCY": "32",
+    }
+    (volume,) = (volume for volume in rendered.pod("worker")["volumes"] if volume["name"] == "model")
+    secret = {"secretName": "openai", "defaultMode": 0o440, "optional": True, "items": [{"key": "pat", "path": "api-key"}]}
+    assert volume["secret"] == secret
+
+
+def test_operator_and_scheduler_know_of_the_model_but_not_its_key(chart: Any) -> None:
+    rendered = chart(model=MODEL)
+    assert rendered.environment("operator")["SIMULATION_OPENAI_MODEL"] == "gpt-5-mini"
+    assert rendered.environment("operator")["SIMULATION_OPENAI_BY_DEFAULT"] == "true"
+    for component in ("operator", "scheduler"):
+        assert rendered.environment(component)["SIMULATION_PREPARE_LEAD_SECONDS"] == "200"
+        assert "openai" not in yaml.safe_dump(rendered.pod(component)["volumes"])
+
+
+def test_a_server_without_a_key_and_openai_without_a_url(chart: Any) -> None:
+    told = chart(model={"name": "llama3.1"}).environment("worker")
+    assert "SIMULATION_OPENAI_API_KEY_FILE" not in told
+    assert "SIMULATION_OPENAI_BASE_URL" not in told
+
+
+def test_only_workers_get_through_to_the_model(chart: Any) -> None:
+    policies = chart(model=MODEL, networkPolicy={"enabled": True, "modelPorts": [11434]}).of_kind("NetworkPolicy")
+    may = {policy["metadata"]["name"] for policy in policies if {"port": 11434, "protocol": "TCP"} in policy["spec"]["egress"][1]["ports"]}
+    assert may == {"demo-worker"}
+
+
 @pytest.mark.parametrize("component", ["scheduler", "worker"])
 def test_what_never_speaks_to_the_api_server_has_no_token_for_it(chart: Any, component: str) -> None:
     rendered = chart()

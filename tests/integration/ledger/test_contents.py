@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from simulation_core.ledger import contents
-from simulation_core.ledger.contents import Spent, WrittenBy
+from simulation_core.ledger.contents import Reservation, Spent, WrittenBy
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import ContentCounts
+
+GRANTED, LATER, NEVER = Reservation
 
 
 @pytest.fixture
@@ -68,37 +71,38 @@ def test_two_that_store_the_same_records_at_once_store_one_content(engine: Engin
 def test_tokens_are_reserved_up_to_the_limit_however_many_ask_at_once(engine: Engine, run: uuid.UUID) -> None:
     together = threading.Barrier(10)
 
-    def reserve(_: int) -> bool:
+    def reserve(_: int) -> Reservation:
         together.wait()
         return contents.reserve_tokens(engine, run, 300, most=1_000)
 
     with ThreadPoolExecutor(10) as threads:
-        assert sum(threads.map(reserve, range(10))) == 3
+        assert Counter(threads.map(reserve, range(10))) == {GRANTED: 3, LATER: 7}
     assert reserved(engine, run) == 900
 
 
 def test_the_first_reservation_has_the_limit_too(engine: Engine, run: uuid.UUID) -> None:
-    assert not contents.reserve_tokens(engine, run, 1_001, most=1_000)
-    assert contents.reserve_tokens(engine, run, 1_000, most=1_000)
+    assert contents.reserve_tokens(engine, run, 1_001, most=1_000) is NEVER
+    assert contents.reserve_tokens(engine, run, 1_000, most=1_000) is GRANTED
 
 
 def test_without_a_limit_tokens_are_still_counted(engine: Engine, run: uuid.UUID) -> None:
-    assert contents.reserve_tokens(engine, run, 5_000_000_000, most=None)
+    assert contents.reserve_tokens(engine, run, 5_000_000_000, most=None) is GRANTED
     contents.keep(engine, run, {1: {}}, by=WrittenBy.MODEL, spent=Spent(reserved=5_000_000_000, used=4_000_000_000))
     assert counts(engine, run) == ContentCounts(from_model=1, from_faker=0, tokens=4_000_000_000)
 
 
 def test_what_was_not_used_may_be_used_by_others(engine: Engine, run: uuid.UUID) -> None:
     contents.reserve_tokens(engine, run, 900, most=1_000)
-    assert not contents.reserve_tokens(engine, run, 200, most=1_000)
+    assert contents.reserve_tokens(engine, run, 200, most=1_000) is LATER
     contents.keep(engine, run, {}, by=WrittenBy.MODEL, spent=Spent(reserved=900, used=800))
-    assert contents.reserve_tokens(engine, run, 200, most=1_000)
-    assert not contents.reserve_tokens(engine, run, 1, most=1_000)
+    assert contents.reserve_tokens(engine, run, 201, most=1_000) is NEVER
+    assert contents.reserve_tokens(engine, run, 200, most=1_000) is GRANTED
+    assert contents.reserve_tokens(engine, run, 1, most=1_000) is LATER
     assert (counts(engine, run).tokens, reserved(engine, run)) == (800, 200)
 
 
 def test_a_call_of_which_nobody_knows_what_it_took_counts_as_what_it_might_have(engine: Engine, run: uuid.UUID) -> None:
     contents.reserve_tokens(engine, run, 900, most=1_000)
     contents.keep(engine, run, {}, by=WrittenBy.MODEL, spent=Spent(reserved=900, used=None))
-    assert not contents.reserve_tokens(engine, run, 101, most=1_000)
+    assert contents.reserve_tokens(engine, run, 101, most=1_000) is LATER
     assert counts(engine, run).tokens == 0

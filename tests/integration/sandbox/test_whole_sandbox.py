@@ -52,11 +52,11 @@ def test_up_again_changes_nothing(layout: Layout) -> None:
 
 
 def test_the_env_file_leads_a_shell_to_the_cluster(layout: Layout) -> None:
-    urls = "SIMULATION_DATABASE_URL SIMULATION_REDIS_URL SIMULATION_HUBSPOT_URL"
+    urls = "SIMULATION_DATABASE_URL SIMULATION_REDIS_URL SIMULATION_HUBSPOT_URL SIMULATION_MODEL_URL"
     script = f'source "$1"; kubectl get --raw /readyz; echo; helm version --short; printenv {urls}'
     said = subprocess.run(["bash", "-ec", script, "-", layout.env], capture_output=True, text=True, timeout=60, check=True).stdout.split()
     assert said[0].startswith("ok")
-    assert [line.split(":")[0] for line in said[-3:]] == ["postgresql", "redis", "http"]
+    assert [line.split(":")[0] for line in said[-4:]] == ["postgresql", "redis", "http", "http"]
     assert layout.env.stat().st_mode & 0o077 == 0
 
 
@@ -84,7 +84,7 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_next_up_finds_everything(l
 
 def test_down_stops_all_and_again_is_harmless(layout: Layout) -> None:
     before = state_of(layout)
-    assert {"postgres", "valkey", "etcd", "kube-apiserver", "kube-controller-manager", "hubspot"} <= set(before.parts)
+    assert {"postgres", "valkey", "etcd", "kube-apiserver", "kube-controller-manager", "hubspot", "model"} <= set(before.parts)
     cluster.down(layout, print)
     assert none_alive(before)
     assert not cluster.is_running(layout)

@@ -10,7 +10,9 @@ import yaml
 
 from simulation_core.errors import SettingsError
 from simulation_core.settings import load
-from simulation_operator.settings import DAY_SECONDS, DEFAULT_USER, OperatorSettings
+from simulation_core.spec import Source
+from simulation_operator.scheduler.dispatcher import PREPARE_LEAD_MS
+from simulation_operator.settings import DAY_SECONDS, DEFAULT_USER, ContentSources, OperatorSettings
 
 VALUES = Path(__file__).parents[3] / "charts/simulation-operator/values.yaml"
 
@@ -22,6 +24,28 @@ def test_the_default_user_is_the_same_with_and_without_the_chart() -> None:
 def test_what_ended_is_kept_as_long_with_and_without_the_chart() -> None:
     days = yaml.safe_load(VALUES.read_text())["operator"]["retentionDays"]
     assert OperatorSettings.model_fields["retention_seconds"].default == days * DAY_SECONDS
+
+
+def test_content_is_prepared_as_early_with_and_without_the_chart() -> None:
+    lead_seconds = yaml.safe_load(VALUES.read_text())["model"]["leadSeconds"]
+    assert OperatorSettings.model_fields["prepare_lead_seconds"].default == lead_seconds == PREPARE_LEAD_MS // 1000
+
+
+@pytest.mark.parametrize(
+    ("model", "by_default", "sources"),
+    [
+        ("", "true", ContentSources(has_model=False, default=Source.FAKER)),
+        ("gpt", "true", ContentSources(has_model=True, default=Source.OPENAI)),
+        ("gpt", "false", ContentSources(has_model=True, default=Source.FAKER)),
+    ],
+)
+def test_a_model_writes_by_default_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, model: str, by_default: str, sources: ContentSources
+) -> None:
+    needed = {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h", "PORTALS_FILE": "p.yaml", "NAMESPACE": "n"}
+    for name, value in {**needed, "OPENAI_MODEL": model, "OPENAI_BY_DEFAULT": by_default}.items():
+        monkeypatch.setenv(f"SIMULATION_{name}", value)
+    assert load(OperatorSettings).content_sources == sources
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1"])

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
 from simulation_core.content.blueprint import Blueprint
 from simulation_core.content.trades import INDUSTRIES
+from simulation_core.errors import SimulationError
 from simulation_core.ledger import contents
-from simulation_core.ledger.contents import Spent, WrittenBy
+from simulation_core.ledger.contents import Reservation, Spent, WrittenBy
 from simulation_core.ledger.errands import Done, ErrandEnd, Later
 from simulation_core.ledger.preparing import RECORDS_A_PAGE
 from simulation_core.ledger.values import RunState
@@ -29,7 +31,12 @@ from simulation_worker.errands import Undertaking
 
 ASKED = 2  # how often for one page in an attempt
 AWAY: Mapping[Cause, Reason] = {Cause.UNAVAILABLE: Reason.MODEL_UNAVAILABLE, Cause.REJECTED: Reason.MODEL_REJECTED}
+TOKENS_AGAIN_MS = 1_000
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 30_000
+
+
+class _TokensHeldError(SimulationError):
+    """The run's tokens are reserved for other pages, which won't need all of them."""
 
 
 class Preparation:
@@ -43,6 +50,12 @@ class Preparation:
         self._lock = threading.Lock()
 
     def perform(self, undertaking: Undertaking) -> ErrandEnd:
+        try:
+            return self._perform(undertaking)
+        except _TokensHeldError:
+            return Later(wait_ms=TOKENS_AGAIN_MS)
+
+    def _perform(self, undertaking: Undertaking) -> ErrandEnd:
         run = undertaking.errand.run
         if run.status.terminal or run.run_state in {RunState.CANCELLED, RunState.DELETED}:
             return Done()
@@ -60,24 +73,36 @@ class Preparation:
             if away := next((cause for cause in causes.values() if cause in AWAY), None):
                 return self._wait(away)
             self._away = 0
-            if Cause.OVER_BUDGET in causes.values():
-                break
         self._stock.fall_back(author, causes)
         return Done()
 
     def _ask(self, author: Author, records: Sequence[int], undertaking: Undertaking) -> Judged:
         """What is good is stored when this returns, with what it cost."""
         assert self._model is not None
-        wanted, run, spec = author.wanted(records), author.run, author.spec
-        question = _question(author, wanted)
         undertaking.lease.beat()  # the answer may take longer than a claim lasts: the upkeep renews it meanwhile
-        if not contents.reserve_tokens(self._engine, run.id, question.most_tokens, most=spec.max_tokens):
+        run, wanted = author.run, author.wanted(records)
+        question = self._affordable(author, wanted)
+        if question is None:
             return Judged(good={}, faulty=dict.fromkeys(records, Cause.OVER_BUDGET))
-        reply = self._model.ask(question, model=spec.model)
-        judged = judge(reply, wanted)
+        asked = len(question.wanted)
+        reply = self._model.ask(question, model=author.spec.model)
+        judged = judge(reply, wanted[:asked])
         good = {record: as_content(flavour) for record, flavour in judged.good.items()}
         contents.keep(self._engine, run.id, good, by=WrittenBy.MODEL, spent=Spent(reserved=question.most_tokens, used=reply.tokens))
-        return judged
+        return replace(judged, faulty={**judged.faulty, **dict.fromkeys(records[asked:], Cause.OVER_BUDGET)})
+
+    def _affordable(self, author: Author, wanted: Sequence[Blueprint]) -> Question | None:
+        """About as many of the first records as there are tokens for, which are reserved. Raises _TokensHeldError."""
+        while wanted:
+            question = _question(author, wanted)
+            match contents.reserve_tokens(self._engine, author.run.id, question.most_tokens, most=author.spec.max_tokens):
+                case Reservation.GRANTED:
+                    return question
+                case Reservation.LATER:
+                    raise _TokensHeldError
+                case Reservation.NEVER:
+                    wanted = wanted[: len(wanted) // 2]
+        return None
 
     def _wait(self, cause: Cause) -> Later:
         with self._lock:
