@@ -64,7 +64,10 @@ def ours(databases: Databases, url: str, load: Load, seed: int) -> Faulty:
         emulator(names=PORTALS) as crm,
     ):
         faults.inject(crm, seed)
-        told = environment(Path(folder), database=database, redis=url, hubspot=crm.url, names=PORTALS)
+        told = {
+            **environment(Path(folder), database=database, redis=url, hubspot=crm.url, names=PORTALS),
+            "SIMULATION_LOG_LEVEL": "ERROR",  # of each fault it warns
+        }
         engine = create_ledger_engine(database, application_name="bench", pool_size=1)
         with running(SCHEDULER, environment=told), running(WORKER, environment=told):
             wait_for_workers(url, 1)
