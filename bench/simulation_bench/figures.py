@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -38,6 +38,12 @@ def figure(ours: Sequence[float], unit: str, *, peer: Sequence[float] = (), more
     beside = statistics.median(peer) if peer else None
     ratio = None if not beside or not median else (median / beside if more_is_better else beside / median)
     return Figure(ours=median, peer=beside, ratio=ratio, unit=unit, spread=(min(ours), max(ours)), note=note)
+
+
+def worst(ours: Sequence[float], unit: str, *, peer: Sequence[float] = (), note: str = "") -> Figure:
+    """Of faults, the worst round of each side, not the middle one: a record lost once is lost. There is no ratio to nothing."""
+    made = figure([max(ours)], unit, peer=[max(peer)] if peer else (), note=note)
+    return replace(made, spread=(min(ours), max(ours)))
 
 
 def _rounded(number: float) -> float:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine, text
 
+from simulation_bench import portals
 from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, partitions, plans
 from simulation_core.ledger.engine import transaction
@@ -31,6 +32,9 @@ class Shape:
     tolerance_ms: int
     records_a_second: int = 1000  # on average
     method: str = "BellCurve"
+    scenario: str = "B2C"
+    portal: str = portals.PORTAL
+    source: str = "Faker"  # of its content
 
     @property
     def window_ms(self) -> int:
@@ -43,7 +47,9 @@ class Shape:
     @property
     def manifest(self) -> dict[str, Any]:
         return {
-            "scenario": "B2C",
+            "scenario": self.scenario,
+            "portal": self.portal,
+            "content": {"source": self.source},
             "totalRecords": self.records,
             "durationSeconds": self.window_ms // 1000,
             "distribution": {"method": self.method},
@@ -95,6 +101,18 @@ def coming(engine: Engine, shape: Shape, *, runs: int, lead_ms: int) -> dict[UUI
     if (start_ms := min(starts_ms.values())) <= now_ms():
         raise TimeoutError(f"the plans were stored {now_ms() - start_ms} ms after their first records were due")
     return starts_ms
+
+
+def delivered(engine: Engine, id: UUID) -> dict[int, int]:  # noqa: A002 - the column's name
+    """When HubSpot had answered the last call for each record that is delivered: milliseconds from the run's start, by its number."""
+    batches = "SELECT first_record, delivered_offsets FROM batches WHERE simulation_id = :id AND delivered_offsets IS NOT NULL"
+    with transaction(engine) as connection:
+        return {
+            first + index: offset_ms
+            for first, offsets_ms in connection.execute(text(batches), {"id": id})
+            for index, offset_ms in enumerate(offsets_ms)
+            if offset_ms is not None
+        }
 
 
 def counted_by(engine: Engine, ids: Sequence[UUID], records: int, *, until_s: float) -> int:

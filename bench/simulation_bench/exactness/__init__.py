@@ -7,12 +7,11 @@ worker killed between them. Ours has three schedulers, of which one is killed as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from simulation_bench import peer, valkey
 from simulation_bench.exactness import ours, theirs
 from simulation_bench.exactness.verdict import Verdict
-from simulation_bench.figures import Figure, figure
+from simulation_bench.figures import Figure, worst
 from simulation_bench.postgres import databases
 
 ROUNDS = 2
@@ -37,15 +36,8 @@ def figures(say: Say) -> Mapping[str, Figure]:
 
 
 def of_rounds(found: Sequence[Verdict], found_of_peer: Sequence[Verdict], beside: peer.Peer) -> Mapping[str, Figure]:
-    """The worst round of each side, not the middle one: a record lost once is lost."""
     note = beside.noted(f"the worst of {len(found)} rounds of {ours.RECORDS:,} records; ours: {found[-1].said}")
     return {
-        "duplicates": _worst([each.duplicates for each in found], [each.duplicates for each in found_of_peer], note),
-        "lost": _worst([each.lost for each in found], [each.lost for each in found_of_peer], note),
+        "duplicates": worst([each.duplicates for each in found], "records", peer=[each.duplicates for each in found_of_peer], note=note),
+        "lost": worst([each.lost for each in found], "records", peer=[each.lost for each in found_of_peer], note=note),
     }
-
-
-def _worst(rounds: Sequence[int], rounds_of_peer: Sequence[int], note: str) -> Figure:
-    """There is no ratio to nothing."""
-    made = figure([max(rounds)], "records", peer=[max(rounds_of_peer)] if rounds_of_peer else (), note=note)
-    return replace(made, spread=(min(rounds), max(rounds)))

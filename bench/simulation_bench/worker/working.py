@@ -53,5 +53,5 @@ def work(engine: Engine, redis: str, delivery: WithoutHubSpot, stopping: threadi
         return UnconnectedDesk(portal, token, engine=engine, metrics=metrics, budget=budget)
 
     with tempfile.TemporaryDirectory(prefix="simulation-bench-") as folder:
-        desks = Desks(PortalsFile(portals.write(Path(folder))), portals.write_token(Path(folder)), desk)
+        desks = Desks(PortalsFile(portals.write(Path(folder))), portals.write_tokens(Path(folder)), desk)
         BatchWorker(connection, desks, workshop, name=name, ledger_answers=lambda: True, stopping=stopping).work()
