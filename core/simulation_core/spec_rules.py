@@ -131,9 +131,4 @@ NOT_IN_THIS_VERSION = (
         lambda spec: any((spec.records.properties.companies, spec.records.properties.contacts, spec.records.properties.deals)),
         "properties of your own are not in this version: remove them",
     ),
-    Rule(
-        "spec.failurePolicy.stopEarly",
-        lambda spec: spec.failure_policy.stop_early,
-        "not in this version: set stopEarly to false",
-    ),
 )
