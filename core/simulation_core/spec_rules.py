@@ -1,7 +1,6 @@
 """The rules of a spec that need more than one field, in the order they are judged; each equals a CEL rule of crds/simulation.yaml.
 
-The second half says what this version doesn't do yet. A rule there is removed, here and in the CRD, with the issue that implements it:
-rules are only ever loosened, because an object that breaks a newer rule could no longer be suspended.
+Rules are only ever loosened within a version of the resource: an object that breaks a newer rule could no longer be suspended.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Rule:
 
 
 def first_broken_rule(spec: Spec) -> Rule | None:
-    return next((rule for rule in (*ALWAYS, *NOT_IN_THIS_VERSION) if rule.broken(spec)), None)
+    return next((rule for rule in RULES if rule.broken(spec)), None)
 
 
 def _member_without_method(member: str, method: str) -> Rule:
@@ -58,7 +57,7 @@ TOO_MANY_RECORDS = Rule(
     _more_records_than_milliseconds,
     "more records than milliseconds in the window: lower totalRecords, or lengthen the window",
 )
-ALWAYS = (
+RULES = (
     Rule(
         "spec.endTime",
         lambda spec: (spec.end_time is None) == (spec.duration_seconds is None),
@@ -107,13 +106,5 @@ ALWAYS = (
         "spec.records.contactsPerCompany",
         lambda spec: spec.records.contacts_per_company.min > spec.records.contacts_per_company.max,
         "min must not exceed max: lower min or raise max",
-    ),
-)
-
-NOT_IN_THIS_VERSION = (
-    Rule(
-        "spec.failurePolicy.stopEarly",
-        lambda spec: spec.failure_policy.stop_early,
-        "not in this version: set stopEarly to false",
     ),
 )

@@ -88,6 +88,7 @@ class ProgressLoop:
         self._count_phases()
         self._wake_what_is_archived(facts)
         await self.writer.write({entry.key.uid: status for entry in self.roster if (status := self._status(entry, facts)) is not None})
+        self._look_again_at_what_drains(facts)
 
     # what to show
 
@@ -204,6 +205,11 @@ class ProgressLoop:
             progress = facts.progress.get(entry.key.uid) if entry.simulation.deleting else None
             if progress is not None and (archive := progress.errands.get(Kind.ARCHIVE)) is not None and archive.done:
                 self.queue.add(entry.key)
+
+    def _look_again_at_what_drains(self, facts: Facts) -> None:
+        """A run that was stopped early counts what was being delivered then."""
+        draining = {uid for uid, progress in facts.progress.items() if progress.run.status.terminal and progress.draining}
+        self.roster.unshown |= draining & {entry.key.uid for entry in self.roster}
 
     def _count_phases(self) -> None:
         counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)

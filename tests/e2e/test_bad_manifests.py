@@ -100,19 +100,6 @@ def test_a_frozen_field_can_not_be_changed_and_the_message_says_what_to_do(
     assert sentence in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("spec", "sentence"),
-    [
-        ({"failurePolicy": {"stopEarly": True}}, "not in this version: set stopEarly to false"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_what_is_not_in_this_version_is_refused_with_what_is(runs: Any, simulation: Any, spec: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SandboxError) as refusal:
-        runs.apply(simulation(**spec))
-    assert sentence in str(refusal.value)
-
-
 def test_a_misspelt_field_is_refused_by_name(runs: Any, simulation: Any) -> None:
     with pytest.raises(SandboxError, match="totalRecord"):
         runs.apply(simulation(totalRecord=5))

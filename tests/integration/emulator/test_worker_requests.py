@@ -16,6 +16,7 @@ from simulation_core.portals import Portal
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
+from simulation_worker.crm.objects import Objects
 from simulation_worker.crm.properties import Marks
 from simulation_worker.crm.setup import prepare
 
@@ -67,6 +68,20 @@ def test_a_delivery_that_is_refused(client: CrmClient, emulator: EmulatorServer,
     wanted = {"kind": "status", "status": status, "match": "upsert", "times": 2}
     httpx.post(f"{emulator.url}/_emulator/faults", json=wanted).raise_for_status()
     deliver(client, record(0), record(1))
+
+
+def test_what_is_asked_after_a_run(client: CrmClient, wire: Wire, emulator: EmulatorServer) -> None:
+    httpx.post(f"{emulator.url}/_emulator/behaviour", json={"searchLagMilliseconds": 0}).raise_for_status()
+    deliver(client, *(record(number) for number in range(3)))
+    objects = Objects(client, calls_per_ten_seconds=190, delivered_s=lambda: 0.0, sleep=lambda _: None)
+    found = objects.by_key("companies", [f"{SIMULATION}-0-c", f"{SIMULATION}-9-c"])
+    assert list(found) == [f"{SIMULATION}-0-c"]
+    hits = objects.search("contacts", SIMULATION, after=0)
+    assert [key for _, key in hits] == [f"{SIMULATION}-{number}-p0" for number in range(3)]
+    assert objects.search("contacts", SIMULATION, after=hits[1][0]) == hits[2:]
+    objects.archive("companies", list(found.values()))
+    assert objects.still_there("companies", list(found.values())) == []
+    assert {template.rpartition("/")[2] for _, template in wire.documented} >= {"read", "search", "archive"}
 
 
 def test_the_check_sees_a_request_that_no_document_knows() -> None:
