@@ -86,12 +86,14 @@ def objects(engine: Engine, run: Run, *, batches_a_page: int = BATCHES_A_PAGE) -
 def chunks(engine: Engine, run: Run, *, after: int, least: int) -> Iterator[list[BegunBatch]]:
     """The begun batches behind number `after`, so many together that they have `least` records or more."""
     chunk: list[BegunBatch] = []
+    records = 0
     while batches := page(engine, run, after=after):
         for batch in batches:
             chunk.append(batch)
-            if sum(each.records for each in chunk) >= least:
+            records += batch.records
+            if records >= least:
                 yield chunk
-                chunk = []
+                chunk, records = [], 0
         after = batches[-1].number
     if chunk:
         yield chunk

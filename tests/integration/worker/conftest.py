@@ -163,6 +163,7 @@ class Outside:
             "accountType": "DEVELOPER_TEST",
             "callsPerTenSeconds": 1_000_000,
             "callsPerDay": 10**9,
+            "searchesPerSecond": 1_000_000,
         }
         self._http.post("/_emulator/accounts", json=given).raise_for_status()
 

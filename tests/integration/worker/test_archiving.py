@@ -92,6 +92,17 @@ def test_what_a_lost_claim_wrote_after_the_first_round_is_found_by_the_next(deli
     assert outside.keys("companies") == []
 
 
+def test_a_search_that_still_shows_what_is_archived_makes_it_no_more(
+    delivered: Any, asked: Any, outside: Any, engine: Any, until: Any
+) -> None:
+    run = delivered()
+    outside.behaves(searchLagMilliseconds=2_000)
+    query = {"filterGroups": [{"filters": [{"propertyName": "simulation_id", "operator": "EQ", "value": str(run)}]}]}
+    until(lambda: outside.call("/crm/v3/objects/contacts/search", query)["total"] == 30)
+    control.delete(engine, run)
+    assert asked(run).done() == {"done": 60, "total": 60}
+
+
 def test_stopped_after_any_step_it_goes_on_and_counts_nothing_twice(
     delivered: Any, asked: Any, outside: Any, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
