@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,23 @@ RETRY, VERIFY = "simulation-operator.dev/retry-failed", "simulation-operator.dev
 
 
 @pytest.fixture
-def meanwhile() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Does something while a command waits."""
-    timers: list[threading.Timer] = []
+def meanwhile(cluster: Any) -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Does something once a command asked for a suspension, while it waits."""
+    threads: list[threading.Thread] = []
 
     def do(action: Callable[[], object]) -> None:
-        timers.append(threading.Timer(0.3, action))
-        timers[-1].start()
+        def run() -> None:
+            until_s = time.monotonic() + 20
+            while not cluster.get("launch")["spec"].get("suspend") and time.monotonic() < until_s:
+                time.sleep(0.05)
+            action()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
 
     yield do
-    for timer in timers:
-        timer.join()
+    for thread in threads:
+        thread.join()
 
 
 def test_suspend_and_resume_patch_one_field(cli: Any, cluster: Any) -> None:

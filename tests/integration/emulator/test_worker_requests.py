@@ -18,6 +18,7 @@ from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.objects import Objects
 from simulation_worker.crm.properties import Marks
+from simulation_worker.crm.quarantine import Quarantine
 from simulation_worker.crm.setup import prepare
 
 SIMULATION = UUID("6f1c2a55-0000-4222-8333-444455556666")
@@ -45,7 +46,7 @@ def record(number: int, **company: Any) -> Record:
 
 
 def deliver(client: CrmClient, *records: Record) -> None:
-    deliver_records(client, [Part(Marks(SIMULATION, "team-a", "spring-launch"), records)])
+    deliver_records(client, [Part(Marks(SIMULATION, "team-a", "spring-launch"), records)], Quarantine(10_000))
 
 
 def test_a_delivery(client: CrmClient, wire: Wire) -> None:

@@ -80,7 +80,9 @@ class Pages:
     def perform(self, errand: Errand, model: LanguageModel | None) -> ErrandEnd:
         preparation = Preparation(self.engine, Stock(self.engine, metrics=self.metrics), model)
         lease = ErrandLease(self.engine, errand.fence, lease_ms=errand.lease_ms, asked_s=time.monotonic())
-        undertaking = Undertaking(errand=errand, desk=self._make_desk(), lease=lease, stopping=self.stopping, save=lambda _: None)
+        undertaking = Undertaking(
+            errand=errand, engine=self.engine, desk=self._make_desk(), lease=lease, stopping=self.stopping, save=lambda _: None
+        )
         return preparation.perform(undertaking)
 
     def prepare(self, run: uuid.UUID, model: LanguageModel | None, page: int = 0, attempt: int = 1) -> ErrandEnd:
