@@ -62,7 +62,8 @@ class BatchWriter:
 
         def look_up(some: Sequence[Object]) -> dict[str, Fate]:
             inputs = [{"id": each.key} for each in some]
-            answer = self._client.post(paths.read(object_type), {"inputs": inputs, "idProperty": KEY, "properties": [KEY]})
+            asked = {"inputs": inputs, "idProperty": KEY, "properties": [KEY], "propertiesWithHistory": []}
+            answer = self._client.post(paths.read(object_type), asked)
             return read_found(some, answer) if judge(answer).ruling is Ruling.DONE else {}
 
         return self._in_chunks(objects, MAX_INPUTS, _Call(send, read_upsert, look_up, for_deals=object_type == DEALS))
