@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 
-from simulation_bench import drain, exactness, growth, lateness, results, schedule
+from simulation_bench import drain, exactness, growth, lateness, results, schedule, status
 from simulation_bench.figures import Figure
 from simulation_bench.machine import machine
 
@@ -19,6 +19,7 @@ SECTIONS: Mapping[str, Section] = {
     "drain": drain.figures,
     "horizon": schedule.horizon,
     "exactness": exactness.figures,
+    "status": status.figures,
 }
 
 
