@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 
 PROCESS = "simulation-operator"
 API_RETRY_SECONDS = 2.0
+LAST_EVENTS_SECONDS = 5.0
 
 
 class KindMissingError(SimulationError):
@@ -72,6 +73,7 @@ class Operator:
     planner: Planner
     adviser: Adviser
     progress: ProgressLoop
+    events: Events
     retention: RetentionLoop
     autoscaler: Autoscaler | None
     threads: Threads
@@ -83,6 +85,8 @@ class Operator:
             "resync": self.resync.run,
             "lifecycle": self.lifecycle.run,
             "progress": self.progress.run,
+            "status": self.progress.writer.run,
+            "events": self.events.run,
             "retention": self.retention.run,
         }
         return loops if self.autoscaler is None else {**loops, "autoscaler": self.autoscaler.run}
@@ -100,12 +104,19 @@ class Operator:
         finally:
             log.info("stopping")
             await _cancelled(tasks)
+            await self._tell_what_happened()
             await self.planner.under_way.stop()
             await self.adviser.under_way.stop()
             await self.leadership.release()
             unwatch.set()
             await kopf_task
             self.threads.stop()
+
+    async def _tell_what_happened(self) -> None:
+        """As many of the Events that wait as the limiter lets through in a moment: the next operator wouldn't know of them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_EVENTS_SECONDS):
+                await self.events.finish()
 
     async def _watch(self, watching: asyncio.Event, unwatch: asyncio.Event) -> None:
         await kopf.operator(
@@ -139,6 +150,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     queue: KeyQueue[Key] = KeyQueue()
     limiter = Limiter(rate_per_second=settings.writes_per_second, burst=settings.write_burst)
     api = Api(connection, limiter, metrics)
+    events = Events(api)
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
     dispatcher = Dispatcher(engine, BulkScheduler(redis), portals)
     setbacks = Setbacks(roster)
@@ -184,17 +196,12 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             queue=queue,
             portals=portals,
             leadership=leadership,
-            writer=StatusWriter(
-                api=api,
-                events=Events(api),
-                roster=roster,
-                queue=queue,
-                writes_a_tick=max(1, int(settings.writes_per_second * settings.progress_seconds)),
-            ),
+            writer=StatusWriter(api=api, events=events, roster=roster, queue=queue),
             metrics=metrics,
             eviction_policy=lambda: _eviction_policy(redis),
             every_seconds=settings.progress_seconds,
         ),
+        events=events,
         retention=RetentionLoop(engine=engine, threads=threads, leadership=leadership, retention_seconds=settings.retention_seconds),
         autoscaler=None
         if settings.worker_deployment is None

@@ -1,4 +1,4 @@
-"""The loop that shows how far each Simulation is: fold, read, compare, and one status write where something changed."""
+"""The loop that finds how far each Simulation is: fold, read, and the status that follows; the writer shows what changed."""
 
 from __future__ import annotations
 
@@ -72,24 +72,27 @@ class ProgressLoop:
             await asyncio.sleep(max(0.1, self.every_seconds - (time.monotonic() - begun)))
 
     async def tick(self) -> None:
-        """One look at everything, and the writes that follow from it."""
+        """One look at everything, and what shall be shown of it."""
         self._look_at_portals()
         if self.leadership.state is State.AWAY:
-            await self._show_outage(self.leadership.problem)
+            self._show_outage(self.leadership.problem)
         if not self.leadership.leading:
+            if self.leadership.state is not State.AWAY:
+                self.writer.want({})  # another one leads
             return
         try:
             facts = await self.threads.ledger(self._ask, self._of_interest())
         except LedgerUnavailableError as error:
-            await self._show_outage(str(error))
+            self._show_outage(str(error))
             return
         self._count_phases()
-        await self.writer.write({entry.key.uid: status for entry in self.roster if (status := self._status(entry, facts)) is not None})
+        built = ((entry.key.uid, self._status(entry, facts)) for entry in self.roster.awake())
+        self.writer.want({uid: status for uid, status in built if status is not None})
 
     # what to show
 
     def _of_interest(self) -> list[UUID]:
-        return [entry.key.uid for entry in self.roster if not entry.finished or entry.key.uid in self.roster.unshown]
+        return [entry.key.uid for entry in self.roster.awake() if not entry.finished or entry.key.uid in self.roster.unshown]
 
     def _ask(self, ids: list[UUID]) -> Facts:
         for _ in range(FOLDS_A_TICK):
@@ -160,9 +163,9 @@ class ProgressLoop:
 
     # around it
 
-    async def _show_outage(self, message: str) -> None:
+    def _show_outage(self, message: str) -> None:
         shown = {}
-        for entry in self.roster:
+        for entry in self.roster.awake():
             if not entry.finished:
                 view = View(
                     simulation=entry.simulation,
@@ -173,7 +176,7 @@ class ProgressLoop:
                 shown[entry.key.uid] = while_database_is_away(view, Reason.DATABASE_UNAVAILABLE.meaning)
         if shown:
             log.warning("the ledger is away: %s", message)
-        await self.writer.write(shown)
+        self.writer.want(shown)
 
     def _look_at_portals(self) -> None:
         """What waits for a portal is looked at again as soon as the file changes."""

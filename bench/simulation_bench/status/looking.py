@@ -18,7 +18,7 @@ from simulation_core.ledger.engine import transaction
 LEDGER_EVERY_SECONDS = 1.0
 WRITES_EVERY_SECONDS = 1.0
 BUSIEST_SECONDS = 5.0
-ALL_RUN_WITHIN_SECONDS = 240
+ALL_RUN_WITHIN_SECONDS = 400
 
 _KNOWN = """
     SELECT id, status, records_processed + records_failed + records_skipped FROM simulations

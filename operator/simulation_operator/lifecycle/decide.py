@@ -118,6 +118,8 @@ def decide(seen: Observation) -> Decision:
         return Decision(Wait(), Reason.DATABASE_UNAVAILABLE, f"{seen.ledger_problem}. Work goes on by itself when it is back")
     if seen.simulation is None or seen.simulation.deleting:
         return _end_what_is_gone(seen)
+    if seen.resting:
+        return Decision(Nothing(), Reason.COMPLETED, "it has ended, and its end is shown")
     if seen.run is None:
         return _first(_BEFORE_ACCEPTANCE, _Newcomer(seen, seen.simulation))
     return _first(_AFTER_ACCEPTANCE, _Accepted(seen, seen.simulation, seen.run))

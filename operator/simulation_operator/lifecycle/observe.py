@@ -27,6 +27,7 @@ class Observation:
     absences: int  # complete lists in a row that lacked it
     portals: Portals
     now_ms: int  # by this machine's clock, which may differ a little from Postgres's
+    resting: bool = False  # it ended and nothing is left to do; its spec isn't at hand
     run: Run | None = None  # its row in the ledger
     planned: bool = False  # every batch is stored and published
     demand: Demand | None = None  # what the plan asks of its portal, once it is planned and until the run ends
@@ -53,6 +54,7 @@ class Observer:
             absences=self.roster.absences(key.uid),
             portals=self.portals.current,
             now_ms=now_ms(),
+            resting=entry is not None and entry.resting,
             run=run,
             planned=planned,
             demand=demand,

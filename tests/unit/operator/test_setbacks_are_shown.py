@@ -39,15 +39,15 @@ def roster() -> Roster:
 
 
 async def shown(roster: Roster) -> dict[str, Any]:
-    """The status that one tick of the progress loop wrote; empty if it wrote none."""
-    writer = Mock(write=AsyncMock())
+    """The status that one tick of the progress loop wants shown; empty if it wants none."""
+    writer = Mock()
     threads = Mock(ledger=AsyncMock(return_value=Facts(progress={}, portal_problems={}, accounts={}, queue_problem=None)))
     loop = ProgressLoop(
         engine=Mock(), threads=threads, roster=roster, queue=KeyQueue[Key](), portals=Mock(current={}), writer=writer, metrics=METRICS,
         leadership=Mock(state=State.LEADING, leading=True), eviction_policy=lambda: "noeviction", every_seconds=1,
     )  # fmt: skip
     await loop.tick()
-    return dict(writer.write.call_args.args[0].get(KEY.uid, {}))
+    return dict(writer.want.call_args.args[0].get(KEY.uid, {}))
 
 
 async def reconcile_with(roster: Roster, errors: list[Exception | None], monkeypatch: Any) -> None:
