@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from simulation_cli.planning import planned
 from simulation_core.clock import iso_ms
-from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
+from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
 from simulation_core.content.keys import Identity
 from simulation_core.content.values import Company, Contact, Record
 from simulation_core.spec import Spec
@@ -65,14 +65,13 @@ def sample(spec: Spec, run: Run, *, count: int, now_ms: int) -> Sample:
     seed, uid = _seed(spec, run), run.uid or NO_UID
     made = planned(spec, now_ms=now_ms, seed=seed)
     offsets = made.plan.offsets_ms[:count].tolist()
-    source = FakerSource(seed=seed, scenario=spec.scenario, contacts=spec.records.contacts_per_company, locale=spec.content.locale)
+    maker = faker_records(seed=seed, scenario=spec.scenario, records=spec.records, locale=spec.content.locale)
+    due = [made.start_ms + offset for offset in offsets]
     return Sample(
         of=spec.total_records,
         seed=seed,
         uid=uid,
-        records=tuple(
-            Due(record=source.record(Identity(uid, number)), due_ms=made.start_ms + offset) for number, offset in enumerate(offsets)
-        ),
+        records=tuple(Due(record=maker.record(Identity(uid, number), due_ms), due_ms=due_ms) for number, due_ms in enumerate(due)),
         notes=tuple(_notes(spec, run)),
     )
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from simulation_core.content.faker_source import FALLBACK_LOCALE, FakerSource, knows
+from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
 from simulation_core.content.keys import Identity
 from simulation_core.content.values import Record
 from simulation_core.errors import LedgerUnavailableError
@@ -65,13 +65,13 @@ class Delivery:
         run = claimed.run
         locale = Content.model_validate(run.spec.get("content", {})).locale
         self._warn_once_of(run, locale)
-        source = FakerSource(
+        maker = faker_records(
             seed=run.seed,
             scenario=Scenario(run.scenario),
-            contacts=Records.model_validate(run.spec.get("records", {})).contacts_per_company,
+            records=Records.model_validate(run.spec.get("records", {})),
             locale=locale,
         )
-        return [source.record(Identity(run.id, claimed.first_record + index)) for index in pending(claimed)]
+        return [maker.record(Identity(run.id, claimed.first_record + index), claimed.due_ms[index]) for index in pending(claimed)]
 
     def _warn_once_of(self, run: Run, locale: str) -> None:
         if not knows(locale) and run.id not in self._warned_of:

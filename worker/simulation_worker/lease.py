@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
-from simulation_core.ledger import claims
+from simulation_core.ledger import claims, errands
+from simulation_core.ledger.errands import ErrandFence
 from simulation_core.ledger.values import Fence
 from simulation_worker.crm.errors import FenceLostError
 
@@ -69,9 +70,25 @@ class Lease:
     def _renew(self) -> None:
         asked_s = self._clock()
         try:
-            renewed = claims.renew(self._engine, self.fences, self._lease_ms)
+            renewed = self._ask()
         except LedgerUnavailableError as error:
             raise FenceLostError(f"the claim can't be renewed: {error}") from error
-        if not all(renewed):
+        if not renewed:
             raise FenceLostError("the claim was not renewed: the run was stopped, or the batch is another worker's")
         self._ends_s = asked_s + self._lease_ms / 1000
+
+    def _ask(self) -> bool:
+        return all(claims.renew(self._engine, self.fences, self._lease_ms))
+
+
+class ErrandLease(Lease):
+    """The claim on an errand, as time."""
+
+    def __init__(
+        self, engine: Engine, fence: ErrandFence, *, lease_ms: int, asked_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(engine, (), lease_ms=lease_ms, asked_s=asked_s, clock=clock)
+        self._fence = fence
+
+    def _ask(self) -> bool:
+        return errands.renew(self._engine, self._fence, self._lease_ms)

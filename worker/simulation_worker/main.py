@@ -22,6 +22,7 @@ from simulation_core.settings import exit_on_bad_settings, load
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
+from simulation_worker.errands import Errands, Handler
 from simulation_worker.metrics import Metrics
 from simulation_worker.rq_worker import BatchWorker, stop_on_signals
 from simulation_worker.settings import WorkerSettings
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 PROCESS = "simulation-worker"
 STUCK_SECONDS = 120.0  # twice a lease: a slot beats before each call to HubSpot, and no wait between two calls outlasts the claim
-CONNECTIONS = 4  # one claims, one ends claims, the others keep leases and tell of portals
+CONNECTIONS = 6  # one claims, one ends claims, the others keep leases, tell of portals, and carry out errands
 
 
 def main() -> None:
@@ -57,7 +58,21 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     intake = Intake(redis, name, lease_seconds=JOB_SECONDS)
     workshop = Workshop(engine, intake, Delivery(), metrics=metrics, slots=Slots(settings.slots), stopping=stopping)
-    worker = BatchWorker(redis, desks, workshop, name=name, ledger_answers=lambda: _ledger_answers(engine), stopping=stopping)
+    handlers: tuple[Handler, ...] = ()  # of the errands: one a kind
+    errands = Errands(
+        engine=engine,
+        redis=redis,
+        worker=name,
+        desks=desks,
+        handlers=handlers,
+        under_way=workshop.under_way,
+        metrics=metrics,
+        stopping=stopping,
+        job_seconds=JOB_SECONDS,
+    )
+    worker = BatchWorker(
+        redis, desks, workshop, name=name, ledger_answers=lambda: _ledger_answers(engine), stopping=stopping, errands=errands
+    )
     # Ready as soon as it works, whatever Postgres and HubSpot do: a worker that isn't ready would be removed first, busy or not.
     server = HealthServer(settings.bind_address, ready=lambda: None, alive=lambda: _stuck(worker))
     be_punctual()

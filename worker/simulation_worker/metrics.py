@@ -50,6 +50,12 @@ class Metrics:
         self.calls = Counter(
             "simulation_worker_hubspot_calls", "Calls to HubSpot; status 0: no answer", ["portal", "status"], registry=registry
         )
+        self.errands = Counter(
+            "simulation_worker_errands",
+            "Attempts at errands (prepare, verify, archive) by how they ended",
+            ["kind", "ending"],
+            registry=registry,
+        )
         self.fences_lost = Counter(
             "simulation_worker_fences_lost", "Batches whose claim was lost before they were finished", registry=registry
         )

@@ -44,18 +44,18 @@ def _forget_abandoned(queue: Queue) -> None:
     FailedJobRegistry(queue=queue).cleanup()
 
 
-def sort_out(redis: Redis, worker: str, jobs: Sequence[Job]) -> list[Job]:
+def sort_out(redis: Redis, worker: str, jobs: Sequence[Job], function: str = DELIVER) -> list[Job]:
     """Of jobs that didn't look like ours, those that are: RQ's tools compress what they queue again. The others fail, each by itself."""
-    return [job for job in jobs if _is_ours(redis, worker, job)]
+    return [job for job in jobs if _is_ours(redis, worker, job, function)]
 
 
-def _is_ours(redis: Redis, worker: str, job: Job) -> bool:
+def _is_ours(redis: Redis, worker: str, job: Job, function: str) -> bool:
     try:
         found = RqJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
-        if found.func_name == DELIVER:
+        if found.func_name == function:
             parse_job_id(job.id)
             return True
-        fault = f"it names {found.func_name}, which simulation-worker doesn't know"
+        fault = f"it names {found.func_name}, which simulation-worker doesn't do from this queue"
     except NoSuchJobError:
         return False
     except DeserializationError:

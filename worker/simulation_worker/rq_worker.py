@@ -35,6 +35,7 @@ from simulation_core.queue.taking import NOTHING, Job, Taken
 from simulation_worker import registries
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
+from simulation_worker.errands import Errands
 from simulation_worker.readying import Readying
 from simulation_worker.upkeep import Duty, Upkeep
 from simulation_worker.workshop import Workshop
@@ -57,7 +58,7 @@ class BatchWorker(SimpleWorker):
 
     log_result_lifespan = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the process is made of
         self,
         connection: Redis,
         desks: Desks,
@@ -66,6 +67,7 @@ class BatchWorker(SimpleWorker):
         name: str,
         ledger_answers: Callable[[], bool],
         stopping: threading.Event,
+        errands: Errands | None = None,
     ) -> None:
         super().__init__(
             [],
@@ -84,6 +86,7 @@ class BatchWorker(SimpleWorker):
         self._intake = workshop.intake
         self._ledger_answers = ledger_answers
         self._stopping = stopping
+        self._errands = errands
         self._upkeep = Upkeep(
             Duty(every_s=1.0, do=workshop.keep_leases),
             Duty(every_s=JOB_HEARTBEAT_SECONDS, do=lambda: self._intake.prolong(workshop.under_way.jobs())),
@@ -112,6 +115,8 @@ class BatchWorker(SimpleWorker):
         """Until `stopping` is set. Outages of Redis, Postgres and HubSpot are waited for."""
         self._workshop.open()
         self._upkeep.start()
+        if self._errands:
+            self._errands.start()
         try:
             self._work()
         finally:
@@ -203,7 +208,8 @@ class BatchWorker(SimpleWorker):
 
     def _be_known(self) -> None:
         """Registered under the queues it serves now; again after Redis was wiped."""
-        names = tuple(queue_name(Kind.DELIVER, desk.portal.name) for desk in self._desks.all())
+        deliveries = [queue_name(Kind.DELIVER, desk.portal.name) for desk in self._desks.all()]
+        names = (*deliveries, *(self._errands.queues() if self._errands else ()))
         if names != self._registered or not self.connection.hexists(self.key, "birth"):
             self._register(names)
 
@@ -221,6 +227,8 @@ class BatchWorker(SimpleWorker):
         log.info("worker %s serves %s", self.name, ", ".join(names) or "no portal: none has a token here")
 
     def _leave(self) -> None:
+        if self._errands:
+            self._errands.close()
         self._workshop.close()
         self._upkeep.close()
         try:

@@ -1,67 +1,52 @@
-"""Records from Faker. The same simulation seed and record number give the same record, on any worker and at any repeat."""
+"""Flavours from Faker's lists. The same simulation seed and record number give the same flavour, on any worker and at any repeat."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-import re
-import threading
-import unicodedata
-from random import Random as Dice
-from typing import Protocol, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from faker.config import AVAILABLE_LOCALES
 from faker.factory import Factory
 
-from simulation_core.content.keys import COMPANY, Identity, contact_role
-from simulation_core.content.trades import TRADES, Trade
-from simulation_core.content.values import Company, Contact, Record
-from simulation_core.plan.contacts import contacts_of
-from simulation_core.spec import Range, Scenario
+from simulation_core.content.blueprint import Blueprint, Blueprints
+from simulation_core.content.dice import Dice, Lots
+from simulation_core.content.flavour import CompanyFlavour, Flavour, Person
+from simulation_core.content.records import RecordMaker
+from simulation_core.content.trades import TRADES, WANTS, Trade
+from simulation_core.spec import Records, Scenario
 
-RESERVED_DOMAIN = "example"  # RFC 2606: nobody's, now and always
-CONSUMER_DOMAIN = "mail.example"
 FALLBACK_LOCALE = "en_US"
-# A locale costs tens of milliseconds and some megabytes to load; a worker serves few at a time.
-_LOADED = threading.local()
+LOCALES_KEPT = 32  # some hundred kilobytes each
+_PROVIDERS = ["faker.providers.person", "faker.providers.address"]
+_FEWEST, _DRAWN = 5, 200  # a locale's list that is shorter is none; then so many values come from its methods
 
 
-def record_seed(seed: int, record: int) -> int:
-    """64 bits that depend on both numbers alone: Python's own hash() differs from process to process."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}:{record}".encode(), digest_size=8).digest())
+def faker_records(*, seed: int, scenario: Scenario, records: Records, locale: str) -> RecordMaker:
+    """The records of a run without a language model."""
+    return RecordMaker(Blueprints(seed=seed, scenario=scenario, records=records), FakerFlavours(locale))
 
 
-class FakerSource:
-    """Makes the records of one simulation. Cheap to create; the generators behind it are kept per thread and locale."""
+class FakerFlavours:
+    """Of all runs in one locale. Cheap to create; not shared between threads."""
 
-    def __init__(self, *, seed: int, scenario: Scenario, contacts: Range, locale: str) -> None:
-        self._seed = seed
-        self._scenario = scenario
-        self._contacts = contacts
-        self._faker = _generator(locale)
+    def __init__(self, locale: str) -> None:
+        self._names = _names(locale if knows(locale) else FALLBACK_LOCALE)
+        self._dice = Dice()
 
-    def record(self, identity: Identity) -> Record:
-        faker = self._faker
-        faker.seed_instance(record_seed(self._seed, identity.record))
-        if self._scenario is Scenario.B2C:
-            return Record(number=identity.record, company=None, contacts=(_consumer(faker, identity),))
-        dice = faker.random
-        trade = dice.choice(TRADES)
-        company = _company(faker, dice, trade, identity)
-        count = contacts_of(self._seed, identity.record, self._contacts.min, self._contacts.max)
-        people = tuple(_employee(faker, dice.choice(trade.titles), company, identity, index) for index in range(count))
-        return Record(number=identity.record, company=company, contacts=people)
-
-
-class Generator(Protocol):
-    """What we use of a Faker generator; its methods come from providers, which type checkers don't see."""
-
-    random: Dice
-
-    def seed_instance(self, seed: int) -> object: ...
-    def first_name(self) -> str: ...
-    def last_name(self) -> str: ...
-    def city(self) -> str: ...
+    def flavour(self, blueprint: Blueprint) -> Flavour:
+        dice, names = self._dice.for_record(blueprint.seed, blueprint.identity.record, "flavour"), self._names
+        city = names.cities.draw(dice)
+        if blueprint.scenario is Scenario.B2C:
+            consumer = _person(names, None, dice)
+            wants = f"{consumer.first_name} {consumer.last_name}: {dice.one_of(WANTS)}" if blueprint.deal else None
+            return Flavour(city=city, people=(consumer,), deal_name=wants)
+        trade = dice.one_of(TRADES)
+        company = _company(names, trade, city, dice)
+        people = tuple([_person(names, dice.one_of(trade.titles), dice) for _ in range(blueprint.people)])
+        deal_name = f"{company.name}: {dice.one_of(trade.deals)}" if blueprint.deal else None
+        return Flavour(city=city, people=people, company=company, deal_name=deal_name)
 
 
 def knows(locale: str) -> bool:
@@ -69,68 +54,51 @@ def knows(locale: str) -> bool:
     return locale in AVAILABLE_LOCALES
 
 
-def _generator(locale: str) -> Generator:
-    loaded: dict[str, Generator] = _LOADED.__dict__.setdefault("generators", {})
-    if locale not in loaded:
-        loaded[locale] = cast(Generator, Factory.create(locale if knows(locale) else FALLBACK_LOCALE))
-    return loaded[locale]
+@dataclass(frozen=True)
+class Sex:
+    """Names that go together: in many languages a family name has two forms."""
+
+    first_names: Lots[str]
+    last_names: Lots[str]
 
 
-def _company(faker: Generator, dice: Dice, trade: Trade, identity: Identity) -> Company:
-    founder, city = faker.last_name(), faker.city()
-    name = f"{founder} {dice.choice(trade.name_words)}"
-    employees = max(2, round(dice.lognormvariate(math.log(60), 1.1)))
-    return Company(
-        key=identity.key(COMPANY),
-        name=name,
-        domain=f"{_slug(name, 40) or 'company'}.{identity.label}.{RESERVED_DOMAIN}",
-        industry=trade.industry,
-        description=f"{name} of {city} provides {trade.offer}.",
-        city=city,
-        employees=employees,
-        annual_revenue=employees * dice.randrange(60, 240) * 1000,
-    )
+@dataclass(frozen=True)
+class Names:
+    people: Sequence[Sex]
+    cities: Lots[str]
 
 
-def _employee(faker: Generator, title: str, company: Company, identity: Identity, index: int) -> Contact:
-    first, last, key = faker.first_name(), faker.last_name(), identity.key(contact_role(index))
-    return Contact(
-        key=key,
-        first_name=first,
-        last_name=last,
-        email=f"{_local_part(first, key)}@{company.domain}",
-        phone=_phone(faker.random),
-        city=company.city,
-        job_title=title,
-        company_name=company.name,
-    )
+@lru_cache(LOCALES_KEPT)
+def _names(locale: str) -> Names:
+    """Faker's own lists, with its weights: its methods cost twenty times as much for each name."""
+    faker: Any = Factory.create(locale, list(_PROVIDERS))
+    faker.seed_instance(0)
+    person, address = (next(each for each in faker.get_providers() if each.__provider__ == name) for name in _PROVIDERS)
+    sexes = []
+    for sex in ("female", "male"):
+        first = _listed(person, f"first_names_{sex}", "first_names") or _drawn(getattr(faker, f"first_name_{sex}"))
+        last = _listed(person, f"last_names_{sex}", "last_names") or _drawn(getattr(faker, f"last_name_{sex}"))
+        sexes.append(Sex(first, last))
+    return Names(sexes, _listed(address, "cities") or _drawn(faker.city))
 
 
-def _consumer(faker: Generator, identity: Identity) -> Contact:
-    first, last, key = faker.first_name(), faker.last_name(), identity.key(contact_role(0))
-    return Contact(
-        key=key,
-        first_name=first,
-        last_name=last,
-        email=f"{_local_part(first, key)}@{CONSUMER_DOMAIN}",
-        phone=_phone(faker.random),
-        city=faker.city(),
-        job_title=None,
-        company_name=None,
-    )
+def _listed(provider: Any, *attributes: str) -> Lots[str] | None:
+    for attribute in attributes:
+        values = getattr(provider, attribute, None)
+        if isinstance(values, list | tuple | Mapping) and len(values) >= _FEWEST:
+            return Lots(values)
+    return None
 
 
-def _local_part(first_name: str, key: str) -> str:
-    """At most 64 characters (RFC 5321): a key takes up to 49."""
-    return f"{_slug(first_name, 63 - len(key)) or 'x'}.{key}"
+def _drawn(method: Any) -> Lots[str]:
+    return Lots([method() for _ in range(_DRAWN)])
 
 
-def _phone(dice: Dice) -> str:
-    """555-0100 to 555-0199 are set aside for fiction."""
-    return f"+1 {dice.randrange(201, 990)}-555-01{dice.randrange(100):02}"
+def _company(names: Names, trade: Trade, city: str, dice: Dice) -> CompanyFlavour:
+    name = f"{dice.one_of(names.people).last_names.draw(dice)} {dice.one_of(trade.name_words)}"
+    return CompanyFlavour(name=name, industry=trade.industry, description=f"{name} of {city} provides {trade.offer}.")
 
 
-def _slug(text: str, at_most: int) -> str:
-    """a-z, 0-9 and hyphens; empty for a name in another script."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:at_most].strip("-")
+def _person(names: Names, job_title: str | None, dice: Dice) -> Person:
+    sex = dice.one_of(names.people)
+    return Person(sex.first_names.draw(dice), sex.last_names.draw(dice), job_title)

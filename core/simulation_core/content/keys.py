@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 COMPANY = "c"
+DEAL = "d"
 
 
 def contact_role(index: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,8 @@ class Company:
     city: str
     employees: int
     annual_revenue: int  # in the account's currency
+    owner_id: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)  # the user's own, by HubSpot's name
 
     @property
     def website(self) -> str:
@@ -35,12 +38,30 @@ class Contact:
     city: str
     job_title: str | None  # None: a consumer
     company_name: str | None
+    owner_id: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deal:
+    """One deal, on the record's company and its first contact."""
+
+    key: str  # `<simulation>-<record>-d`
+    name: str
+    amount: int  # in the account's currency
+    pipeline: str
+    stage: str | None  # None: the pipeline's first
+    won: bool  # True: the pipeline's stage for deals that are won, whatever `stage` says
+    closes_ms: int  # when it was won, or is expected to be
+    owner_id: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """All that one primary record brings with it: B2B a company and its contacts, B2C one contact."""
+    """All that one primary record brings with it: B2B a company and its contacts, B2C one contact; either may have a deal."""
 
     number: int
     company: Company | None
     contacts: tuple[Contact, ...]
+    deal: Deal | None = None

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation_core.plan.chunks import chunks
-from simulation_core.plan.draws import splitmix64
+from simulation_core.plan.draws import splitmix64, splitmix64_of
 from simulation_core.spec import Range
 
 _STREAM = 0xC0_47AC_7500
@@ -22,7 +22,7 @@ def contacts_for(seed: int, records: NDArray[np.int64], minimum: int, maximum: i
 
 def contacts_of(seed: int, record: int, minimum: int, maximum: int) -> int:
     """The count of one record."""
-    return int(contacts_for(seed, np.array([record], dtype=np.int64), minimum, maximum)[0])
+    return minimum + splitmix64_of(record, seed, _STREAM) % (maximum - minimum + 1)
 
 
 def total_contacts(seed: int, records: int, contacts: Range) -> int:

@@ -23,6 +23,14 @@ def splitmix64(records: NDArray[np.int64], seed: int, stream: int) -> NDArray[np
     return mixed
 
 
+def splitmix64_of(record: int, seed: int, stream: int) -> int:
+    """The same of one record, without numpy, which takes ten times as long for a single number."""
+    z = ((seed ^ stream) + (record + 1) * _GOLDEN) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58_476D_1CE4_E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D0_49BB_1331_11EB) & _MASK
+    return z ^ (z >> 31)
+
+
 def uniform(records: NDArray[np.int64], seed: int, stream: int) -> NDArray[np.float64]:
     """One value a record, uniform on the open interval 0 … 1: the middles of 2⁵³ equal parts."""
     upper = splitmix64(records, seed, stream) >> np.uint64(11)

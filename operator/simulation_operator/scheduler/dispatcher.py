@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
 from simulation_core.ledger import dispatch, missed, skipping
+from simulation_core.ledger import errands as ledger_errands
 from simulation_core.ledger.offers import Offers
 from simulation_core.plan.missed import MISSED_AFTER_MS
 from simulation_core.portals import Portals, PortalsFile
@@ -36,6 +37,7 @@ TRUSTED_TICKS = 30  # then everything is offered again: a loss between a tick's 
 UPCOMING_SECONDS = 0.4  # a tick's share for what is new in the horizon; a dense run that was just published takes several
 RECONCILE_SECONDS = 0.05  # a tick's share for offering again: two pages, which is twice what falls due in a second of the densest traffic
 WAITING_LIMIT = 5_000  # of what waits to be tried again the earliest: they are all looked at in each tick
+ERRANDS_LIMIT = 100  # of a portal and kind: as many as its queue may hold
 SWEEP_SECONDS = 0.3  # a tick's share for skipping: offering comes each second, whatever is to be skipped
 
 
@@ -47,6 +49,7 @@ class TickResult:
     overdue: int = 0
     judged: int = 0  # runs of which records were missed: skipped or shifted
     skipped: int = 0  # records
+    errands: int = 0
     queue_lost: bool = False
     problem: Reason | None = None
     message: str = ""
@@ -104,8 +107,9 @@ class Dispatcher:
         upcoming = self._upcoming.go_on(portals, seconds=UPCOMING_SECONDS)
         upcoming += self._offer_waiting(portals)
         upcoming += self._reconcile(portals)
+        errands = self._offer_errands(portals)
         skipped = self._skip()
-        return TickResult(upcoming=upcoming, overdue=overdue, judged=judged, skipped=skipped, queue_lost=lost)
+        return TickResult(upcoming=upcoming, overdue=overdue, judged=judged, skipped=skipped, errands=errands, queue_lost=lost)
 
     def _keep_ceilings(self, portals: Portals) -> None:
         self._ceilings = ceilings(portals, self._mix.records_a_batch(now_ms()))
@@ -172,6 +176,13 @@ class Dispatcher:
         """The script would skip the others as well, but read the whole queue for each few hundred of them."""
         queued = self._scheduler.waiting_in(queue_name(Kind.DELIVER, portal)) if offers else ()
         return offers.chosen([job_id(each.simulation_id, each.batch, each.attempt) not in queued for each in offers]) if queued else offers
+
+    def _offer_errands(self, portals: Portals) -> int:
+        """All that is wanted now or soon, each tick: they are few, and what is in Redis already is skipped there."""
+        wanted = ledger_errands.offers(self._engine, portals=portals, horizon_ms=self._horizon_ms, limit=ERRANDS_LIMIT)
+        added = sum(self._scheduler.schedule_offers(offers, Kind(kind)) for kind, offers in wanted.items())
+        self._metrics.offered.labels("errand").inc(added)
+        return added
 
     def _offer(self, offers: Offers, what: str) -> int:
         added = self._scheduler.schedule_offers(offers)

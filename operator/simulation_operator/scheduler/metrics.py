@@ -10,7 +10,10 @@ from simulation_core.queue.scheduler import Moved
 class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.offered = Counter(
-            "simulation_scheduler_offered", "Batches put into Redis: due within the horizon, or overdue", ["what"], registry=registry
+            "simulation_scheduler_offered",
+            "Jobs put into Redis: batches that are upcoming or overdue, errands",
+            ["what"],
+            registry=registry,
         )
         self.moved = Counter(
             "simulation_scheduler_jobs",

@@ -40,9 +40,9 @@ class ApiError(Exception):
             body["context"] = self.context
         return Answer(self.status, body | self.more, self.headers)
 
-    def for_input(self, trace_id: str) -> Json:
-        """This refusal as one entry of a 207's `errors`; the trace id is the only thing that names the input."""
-        context = {**self.context, "objectWriteTraceId": [trace_id]}
+    def as_error(self, context: dict[str, list[str]]) -> Json:
+        """This refusal as one entry of a batch's `errors`; the context names the input."""
+        context = self.context | context
         return {"status": "error", "category": self.category, "message": self.message, "context": context, "errors": [], "links": {}}
 
 

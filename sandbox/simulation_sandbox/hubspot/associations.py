@@ -37,6 +37,32 @@ def associate(one: Record, other: Record, kinds: list[AssociationType]) -> None:
         other.associated.setdefault(kind.from_type, {}).setdefault(one.id, set()).add(kind.inverse_id)
 
 
+def unlink(
+    account: Account, one: tuple[ObjectType, str], other: tuple[ObjectType, str], kinds: list[AssociationType] | None = None
+) -> None:
+    """Both directions of the types named, or of all. What isn't joined, or isn't there, stays as it is."""
+    for (here, here_id), (there, there_id), ids in (
+        (one, other, kinds and {kind.type_id for kind in kinds}),
+        (other, one, kinds and {kind.inverse_id for kind in kinds}),
+    ):
+        record = account.objects[here.name].live.get(here_id)
+        linked = record.associated.get(there.name, {}) if record else {}
+        if there_id in linked:
+            linked[there_id] -= ids or set(linked[there_id])
+            if not linked[there_id]:
+                del linked[there_id]
+
+
+def move(account: Account, gone: Record, kept: Record) -> None:
+    """What was associated with `gone` is associated with `kept` instead."""
+    for type_name, others in list(gone.associated.items()):
+        for other_id, type_ids in list(others.items()):
+            other = account.objects[type_name].live.get(other_id)
+            if other is not None:
+                associate(kept, other, [ASSOCIATION_TYPES[type_id] for type_id in type_ids])
+    forget(account, gone)
+
+
 def forget(account: Account, gone: Record) -> None:
     """An archived object takes its associations with it."""
     for type_name, others in gone.associated.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from simulation_core.clock import iso_ms, now_ms
 from simulation_sandbox.hubspot.answers import Answer, ApiError, Json, conflict, invalid
+from simulation_sandbox.hubspot.gate import Call
 from simulation_sandbox.hubspot.records import Record, Records
 
 MAX_INPUTS = 100
@@ -103,7 +104,8 @@ def write(
 
 def _judge(records: Records, inputs: list[Json], prepare: Callable[[Records, Json], Write]) -> tuple[list[Write], list[Json]]:
     """All inputs are judged before the first is written."""
-    alone = all(given.get("objectWriteTraceId") for given in inputs)
+    traces = {given.get("objectWriteTraceId") or None for given in inputs}
+    alone = None not in traces and len(traces) == len(inputs)
     writes: list[Write] = []
     errors: list[Json] = []
     claimed: set[tuple[str, str]] = set()
@@ -114,7 +116,7 @@ def _judge(records: Records, inputs: list[Json], prepare: Callable[[Records, Jso
         except ApiError as refusal:
             if not alone or refusal.status == 409:
                 raise
-            errors.append(refusal.for_input(given["objectWriteTraceId"]))
+            errors.append(refusal.as_error({"objectWriteTraceId": [given["objectWriteTraceId"]]}))
         else:
             writes.append(wanted)
     return writes, errors
@@ -137,8 +139,10 @@ def _shuffle(done: list[Written]) -> None:
     random.Random(int(done[0].record.id) if done else 0).shuffle(done)  # noqa: S311 — an order, not a secret
 
 
-def batch_answer(status: int, results: list[Json], errors: list[Json], started_ms: int) -> Answer:
+def batch_answer(
+    call: Call, status: int, results: list[Json], errors: list[Json], started_ms: int, *, partly_failed: int | None = None
+) -> Answer:
     body: Json = {"status": "COMPLETE", "results": results, "startedAt": iso_ms(started_ms), "completedAt": iso_ms(now_ms())}
     if not errors:
         return Answer(status, body)
-    return Answer(207, body | {"numErrors": len(errors), "errors": errors})
+    return Answer(partly_failed or call.version.partly_failed or status, body | {"numErrors": len(errors), "errors": errors})

@@ -15,10 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from simulation_sandbox.hubspot.accounts import Account, Accounts
 from simulation_sandbox.hubspot.answers import Answer, ApiError, invalid
+from simulation_sandbox.hubspot.behaviour import Behaviour
 from simulation_sandbox.hubspot.connection import close_without_answer, reset
 from simulation_sandbox.hubspot.faults import Fault, FaultKind, Faults
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import object_type
+from simulation_sandbox.hubspot.paths import PathVersion
 from simulation_sandbox.hubspot.traffic import Traffic
 
 NOBODY_ANSWERED = 0
@@ -35,7 +37,8 @@ class World:
 
     def clear(self) -> None:
         """Back to an empty default account: no objects, no faults, no memory of calls."""
-        self.accounts = Accounts(self.limits)
+        self.behaviour = Behaviour()
+        self.accounts = Accounts(self.limits, self.behaviour)
         self.faults = Faults()
         self.traffic = Traffic()
 
@@ -48,8 +51,13 @@ class Call:
     path: dict[str, str]
     query: dict[str, str]
     body: Any
+    version: PathVersion
     daily_limit: int = 0
     records_written: int = 0
+
+    def flag(self, name: str) -> bool:
+        """The SDK says True, people say true."""
+        return self.query.get(name, "").lower() == "true"
 
 
 Handler = Callable[[Call], Answer]
@@ -65,8 +73,9 @@ class Gate:
     world: World
     handler: Handler
     template: str
+    version: PathVersion
     scopes: tuple[str, ...] = ()
-    rate_headers: bool = True
+    search: bool = False  # searches have a limit of their own, and tell nothing of any limit
     methods_with_body: frozenset[str] = field(default=frozenset({"POST", "PATCH", "PUT"}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,12 +118,12 @@ class Gate:
         written = 0
         try:
             app = self.world.accounts.authenticate(request.headers.get("authorization", ""))
-            answer = app.refuse_over_limit()
-            headers = app.rate_headers() if self.rate_headers else {}
+            answer = app.refuse_over_limit(search=self.search)
+            headers = {} if self.search else app.rate_headers()
             if answer is None:
                 app.require(self._needed_scopes(request))
                 body = self._body(request, raw)
-                call = Call(app.account, request.path_params, self._query(request), body, app.limits.calls_per_day)
+                call = Call(app.account, request.path_params, self._query(request), body, self.version, app.limits.calls_per_day)
                 answer = self.handler(call)
                 written = call.records_written
         except ApiError as refusal:

@@ -162,8 +162,25 @@ def reset(asked: Question) -> Json:
     return {}
 
 
+def restore(asked: Question) -> Json:
+    """{ids}: what was archived comes back, as somebody may do in HubSpot within 90 days."""
+    kind = object_type(asked.path["objectType"])
+    (account, *_) = _accounts(asked)
+    return {"results": [_as_seen(account.objects[kind.name].restore(str(each))) for each in asked.body.get("ids") or ()]}
+
+
+def behaviour(asked: Question) -> Json:
+    return asked.world.behaviour.as_json()
+
+
+def change_behaviour(asked: Question) -> Json:
+    asked.world.behaviour.change(asked.body)
+    return asked.world.behaviour.as_json()
+
+
 def register(asked: Question) -> Json:
-    """{token, accountId, accountType, scopes, timeZone, callsPerTenSeconds, callsPerDay, retryAfter}; only the token is required."""
+    """Only the token is required: {token, accountId, accountType, scopes, timeZone, callsPerTenSeconds, callsPerDay, searchesPerSecond,
+    retryAfter}."""
     token, account_type = asked.body.get("token"), asked.body.get("accountType", "DEVELOPER_TEST")
     if not token or account_type not in ACCOUNT_TYPES:
         raise invalid(f"a token is required, and accountType is one of {', '.join(ACCOUNT_TYPES)}")
@@ -171,6 +188,7 @@ def register(asked: Question) -> Json:
         calls_per_ten_seconds=asked.body.get("callsPerTenSeconds", asked.world.limits.calls_per_ten_seconds),
         calls_per_day=asked.body.get("callsPerDay", asked.world.limits.calls_per_day),
         retry_after=asked.body.get("retryAfter", asked.world.limits.retry_after),
+        searches_per_second=asked.body.get("searchesPerSecond", asked.world.limits.searches_per_second),
     )
     app = asked.world.accounts.register(
         token,

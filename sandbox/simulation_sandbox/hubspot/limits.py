@@ -1,4 +1,4 @@
-"""HubSpot's call limits: a rolling ten seconds per app, and a day per account that ends at the account's midnight."""
+"""HubSpot's call limits: a rolling ten seconds per app, a second's searches per account, and a day that ends at its midnight."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 WINDOW_SECONDS = 10.0
 TEN_SECONDLY = "TEN_SECONDLY_ROLLING"
+SECONDLY = "SECONDLY"
 DAILY = "DAILY"
 
 
@@ -20,18 +21,20 @@ class Limits:
 
     calls_per_ten_seconds: int = 190
     calls_per_day: int = 625_000
+    searches_per_second: int = 5  # of all apps of the account together
     retry_after: bool = True  # whether a 429 carries Retry-After; HubSpot's don't always
 
 
 class RollingWindow:
-    """The calls let through within the last ten seconds. A refused call doesn't count, so waiting always helps."""
+    """The calls let through within the last seconds. A refused call doesn't count, so waiting always helps."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, seconds: float = WINDOW_SECONDS) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._calls: deque[float] = deque()
 
     def used(self) -> int:
-        while self._calls and self._calls[0] <= self._clock() - WINDOW_SECONDS:
+        while self._calls and self._calls[0] <= self._clock() - self._seconds:
             self._calls.popleft()
         return len(self._calls)
 
@@ -42,7 +45,7 @@ class RollingWindow:
         return True
 
     def seconds_until_free(self) -> float:
-        return max(0.0, self._calls[0] + WINDOW_SECONDS - self._clock()) if self._calls else 0.0
+        return max(0.0, self._calls[0] + self._seconds - self._clock()) if self._calls else 0.0
 
 
 class Day:
@@ -65,6 +68,11 @@ class Day:
             return False
         self._calls += 1
         return True
+
+    def seconds_until_midnight(self) -> float:
+        now = self._local()
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), self._zone)
+        return (midnight.astimezone(UTC) - now.astimezone(UTC)).total_seconds()
 
     def _local(self) -> datetime:
         return self._now().astimezone(self._zone)

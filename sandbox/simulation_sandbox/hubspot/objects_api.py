@@ -29,7 +29,7 @@ def _records(call: Call) -> Records:
     return call.account.objects[object_type(call.path["objectType"]).name]
 
 
-def _names(kind: ObjectType, wanted: list[str]) -> list[str]:
+def property_names(kind: ObjectType, wanted: list[str]) -> list[str]:
     return [*(wanted or kind.read_by_default), *SYSTEM_PROPERTIES, kind.modified_property]
 
 
@@ -67,8 +67,17 @@ def _batch_write(call: Call, status: int, prepare: Any, *, upsert: bool = False,
 
     written, errors = write(records, inputs, prepare, associate)
     call.records_written = len(written)
+    if call.account.behaviour.companies_from_domains:
+        _adopt(call, records.kind, [each.record for each in written if each.new])
     results = [_written_json(each.record, each.trace_id) | ({"new": each.new} if upsert else {}) for each in written]
-    return batch_answer(status, results, errors, started_ms)
+    return batch_answer(call, status, results, errors, started_ms)
+
+
+def _adopt(call: Call, kind: ObjectType, made: list[Record]) -> None:
+    """HubSpot's own companies for new contacts, where the account is set so."""
+    if kind.name == "contacts":
+        for contact in made:
+            call.account.domain_companies.adopt(contact, contact.created_ms)
 
 
 def batch_read(call: Call) -> Answer:
@@ -76,17 +85,18 @@ def batch_read(call: Call) -> Answer:
     started_ms, records = now_ms(), _records(call)
     inputs = inputs_of(call.body)
     id_property = call.body.get("idProperty")
-    names = _names(records.kind, call.body.get("properties") or [])
+    names = property_names(records.kind, call.body.get("properties") or [])
     if id_property:
         names.append(id_property)
+    find = records.find_archived if call.flag("archived") else records.find
     results, missing = [], []
     for key in dict.fromkeys(key_of(given) for given in inputs):
-        record = records.find(key, id_property)
+        record = find(key, id_property)
         if record is None:
             missing.append(key)
         else:
             results.append(record.as_json(names))
-    return batch_answer(200, results, [_not_there(records.kind, missing)] if missing else [], started_ms)
+    return batch_answer(call, 200, results, [_not_there(records.kind, missing)] if missing else [], started_ms)
 
 
 def _not_there(kind: ObjectType, keys: list[str]) -> Json:
@@ -117,6 +127,8 @@ def create(call: Call) -> Answer:
     wanted = prepare_create(records, given)
     record = records.create(wanted.values, now_ms())
     associations.from_new(call.account, records.kind, record, wanted.associations)
+    if call.account.behaviour.companies_from_domains:
+        _adopt(call, records.kind, [record])
     call.records_written = 1
     return Answer(201, record.as_json())
 
@@ -124,8 +136,8 @@ def create(call: Call) -> Answer:
 def read(call: Call) -> Answer:
     records = _records(call)
     id_property = call.query.get("idProperty")
-    record = records.get(call.path["objectId"], id_property)
-    names = _names(records.kind, _listed(call.query.get("properties")))
+    record = records.get(call.path["objectId"], id_property, archived=call.flag("archived"))
+    names = property_names(records.kind, _listed(call.query.get("properties")))
     return Answer(200, record.as_json(names) | _associations_of(record, _listed(call.query.get("associations"))))
 
 
@@ -146,10 +158,10 @@ def archive(call: Call) -> Answer:
 def page(call: Call) -> Answer:
     records = _records(call)
     limit = _page_limit(call.query.get("limit", "10"))
-    shown = records.archived if call.query.get("archived") == "true" else records.live
+    shown = records.archived if call.flag("archived") else records.live
     after = _after(call.query.get("after") or "0")
     following = [record for record in shown.values() if int(record.id) > after][: limit + 1]
-    names = _names(records.kind, _listed(call.query.get("properties")))
+    names = property_names(records.kind, _listed(call.query.get("properties")))
     others = _listed(call.query.get("associations"))
     body: Json = {"results": [record.as_json(names) | _associations_of(record, others) for record in following[:limit]]}
     if len(following) > limit:

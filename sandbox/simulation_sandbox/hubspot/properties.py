@@ -1,101 +1,20 @@
-"""The properties and property groups of one object type in one account, and which values they take."""
+"""The properties and property groups of one object type in one account."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from simulation_core.clock import iso_ms, now_ms
+from simulation_core.clock import now_ms
 from simulation_sandbox.hubspot.answers import ApiError, BadValue, Json, invalid, invalid_values, not_found
 from simulation_sandbox.hubspot.object_types import ObjectType
+from simulation_sandbox.hubspot.property import FIELD_TYPES, TYPES, Property, as_text, standard_properties
 
 MAX_UNIQUE_PROPERTIES = 10  # custom ones, per object type
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-_DATE = re.compile(r"\d+|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:?\d{2}))?")
-
-
-def as_text(value: Any) -> str:
-    """HubSpot keeps every value as a string, whatever JSON type it came as. Null and "" both clear a property."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-@dataclass(slots=True)
-class Property:
-    name: str
-    label: str
-    type: str = "string"
-    field_type: str = "text"
-    group: str = "simulation"
-    description: str = ""
-    options: tuple[str, ...] = ()
-    unique: bool = False
-    standard: bool = False
-    read_only: bool = False
-    created_ms: int = field(default_factory=now_ms)
-    updated_ms: int = field(default_factory=now_ms)
-
-    def refuses(self, value: str) -> BadValue | None:
-        """Why HubSpot wouldn't take this value; None if it would. An empty value clears and is always fine."""
-        if self.read_only:
-            return BadValue(self.name, "READ_ONLY_VALUE", f'"{self.name}" is a read only property; its value cannot be set.')
-        if not value:
-            return None
-        error = self._mistake(value)
-        return BadValue(self.name, *error) if error else None
-
-    def _mistake(self, value: str) -> tuple[str, str] | None:
-        if self.options and value not in self.options:
-            return "INVALID_OPTION", f"{value} was not one of the allowed options: [{', '.join(self.options)}]"
-        if self.type == "number" and not _is_number(value):
-            return "INVALID_INTEGER", f"{value} was not a valid number."
-        if self.type in ("date", "datetime") and not _DATE.fullmatch(value):
-            return "INVALID_DATE", f"{value} was not a valid date: neither ISO 8601 nor milliseconds since 1970."
-        if self.name == "email" and not _EMAIL.fullmatch(value):
-            return "INVALID_EMAIL", f"Email address {value} is invalid"
-        return None
-
-    def as_json(self) -> Json:
-        return {
-            "name": self.name,
-            "label": self.label,
-            "type": self.type,
-            "fieldType": self.field_type,
-            "groupName": self.group,
-            "description": self.description,
-            "options": [{"label": o, "value": o, "displayOrder": i, "hidden": False} for i, o in enumerate(self.options)],
-            "hasUniqueValue": self.unique,
-            "hidden": False,
-            "formField": False,
-            "displayOrder": -1,
-            "calculated": False,
-            "externalOptions": False,
-            "archived": False,
-            "hubspotDefined": self.standard,
-            "createdAt": iso_ms(self.created_ms),
-            "updatedAt": iso_ms(self.updated_ms),
-            "modificationMetadata": {
-                "archivable": not self.standard,
-                "readOnlyDefinition": self.standard,
-                "readOnlyOptions": self.standard,
-                "readOnlyValue": self.read_only,
-            },
-        }
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return value.lower() not in ("nan", "inf", "-inf", "infinity")
 
 
 @dataclass(slots=True)
@@ -111,16 +30,17 @@ class Group:
 class Properties:
     """What may be written to objects of one type. Unknown names and bad values are refused together, as HubSpot does."""
 
-    def __init__(self, kind: ObjectType) -> None:
+    def __init__(self, kind: ObjectType, owners: Container[str] = ()) -> None:
         self._kind = kind
         group = kind.standard.group
         self.groups = {group: Group(group, group)}
-        self.by_name = {p.name: p for p in _standard(kind)}
+        self.by_name = {p.name: p for p in standard_properties(kind, owners)}
+        self.archived: dict[str, Property] = {}
+        self.unique_names: tuple[str, ...] = ()  # what an upsert may match by: unique properties, and a contact's e-mail
+        self._note_unique()
 
-    @property
-    def unique_names(self) -> list[str]:
-        """What an upsert may match by: unique properties, and a contact's e-mail."""
-        return [p.name for p in self.by_name.values() if p.unique]
+    def _note_unique(self) -> None:
+        self.unique_names = tuple(p.name for p in self.by_name.values() if p.unique)
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, str]:
         """The values as HubSpot stores them (strings, e-mails lowercased); raises one error naming all that is wrong."""
@@ -140,10 +60,11 @@ class Properties:
             raise invalid_values(bad)
         return checked
 
-    def get(self, name: str) -> Property:
-        if name not in self.by_name:
+    def get(self, name: str, *, archived: bool = False) -> Property:
+        known = self.archived if archived else self.by_name
+        if name not in known:
             raise not_found(f"Property {name} does not exist on {self._kind.name}.")
-        return self.by_name[name]
+        return known[name]
 
     def create(self, wanted: Mapping[str, Any]) -> Property:
         name = as_text(wanted.get("name"))
@@ -151,6 +72,9 @@ class Properties:
             raise invalid(f"Some required fields were not set: [{', '.join(missing)}]")
         if not _NAME.fullmatch(name):
             raise invalid(f'The property name "{name}" is invalid: lowercase letters, digits and underscores, beginning with a letter.')
+        for field, allowed in (("type", TYPES), ("fieldType", FIELD_TYPES)):
+            if wanted[field] not in allowed:
+                raise invalid(f"Invalid input JSON: {field} {wanted[field]!r} is not one of [{', '.join(allowed)}]")
         if name in self.by_name:
             raise ApiError(409, "OBJECT_ALREADY_EXISTS", f"A property named '{name}' already exists.")
         if wanted["groupName"] not in self.groups:
@@ -167,6 +91,7 @@ class Properties:
             unique=bool(wanted.get("hasUniqueValue")),
         )
         self.by_name[name] = created
+        self._note_unique()
         return created
 
     def _room_for_unique(self, wanted: Mapping[str, Any]) -> None:
@@ -188,8 +113,10 @@ class Properties:
         return known
 
     def archive(self, name: str) -> None:
-        self._custom(name)
-        del self.by_name[name]
+        gone = self._custom(name)
+        gone.archived_ms = now_ms()
+        self.archived[name] = self.by_name.pop(name)
+        self._note_unique()
 
     def _custom(self, name: str) -> Property:
         known = self.get(name)
@@ -210,19 +137,3 @@ class Properties:
         if name not in self.groups:
             raise not_found(f"Property group {name} does not exist on {self._kind.name}.")
         return self.groups[name]
-
-
-def _standard(kind: ObjectType) -> list[Property]:
-    known = kind.standard
-    group = known.group
-
-    def one(name: str, value_type: str = "string", field_type: str = "text", **more: Any) -> Property:
-        return Property(name, name, value_type, field_type, group, standard=True, **more)
-
-    return [
-        *(one(name, unique=name == "email" and kind.name == "contacts") for name in known.text.split()),
-        *(one(name, "number", "number") for name in known.number.split()),
-        *(one(name, "datetime", "date") for name in known.date.split()),
-        *(one(name, "enumeration", "select", options=options) for name, options in known.options.items()),
-        *(one(name, read_only=True) for name in known.read_only.split()),
-    ]

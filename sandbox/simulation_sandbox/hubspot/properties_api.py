@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulation_core.clock import now_ms
-from simulation_sandbox.hubspot.answers import Answer, Json, invalid
+from simulation_sandbox.hubspot.answers import Answer, ApiError, Json, invalid, not_found
 from simulation_sandbox.hubspot.batches import batch_answer, inputs_of
 from simulation_sandbox.hubspot.gate import Call
 from simulation_sandbox.hubspot.object_types import object_type
@@ -23,11 +23,13 @@ def _given(call: Call) -> Any:
 
 
 def listed(call: Call) -> Answer:
-    return Answer(200, {"results": [known.as_json() for known in _properties(call).by_name.values()]})
+    properties = _properties(call)
+    known = properties.archived if call.flag("archived") else properties.by_name
+    return Answer(200, {"results": [each.as_json() for each in known.values()]})
 
 
 def read(call: Call) -> Answer:
-    return Answer(200, _properties(call).get(call.path["propertyName"]).as_json())
+    return Answer(200, _properties(call).get(call.path["propertyName"], archived=call.flag("archived")).as_json())
 
 
 def create(call: Call) -> Answer:
@@ -44,15 +46,40 @@ def archive(call: Call) -> Answer:
 
 
 def batch_create(call: Call) -> Answer:
+    """A property that can't be made is named in the errors; the others are made."""
     started_ms, properties = now_ms(), _properties(call)
-    results: list[Json] = [properties.create(given).as_json() for given in inputs_of(call.body)]
-    return batch_answer(201, results, [], started_ms)
+    results: list[Json] = []
+    errors: list[Json] = []
+    for given in inputs_of(call.body):
+        try:
+            results.append(properties.create(given).as_json())
+        except ApiError as refusal:
+            errors.append(refusal.as_error({"name": [str(given.get("name"))]}))
+    return batch_answer(call, call.version.properties_created, results, errors, started_ms)
 
 
 def batch_read(call: Call) -> Answer:
     started_ms, properties = now_ms(), _properties(call)
-    results = [properties.get(str(given.get("name"))).as_json() for given in inputs_of(call.body)]
-    return batch_answer(200, results, [], started_ms)
+    known = properties.archived if call.body and call.body.get("archived") else properties.by_name
+    results: list[Json] = []
+    errors: list[Json] = []
+    for given in inputs_of(call.body):
+        name = str(given.get("name"))
+        if name in known:
+            results.append(known[name].as_json())
+        else:
+            errors.append(not_found(f"Property {name} does not exist.").as_error({"name": [name]}))
+    return batch_answer(call, 200, results, errors, started_ms)
+
+
+def batch_archive(call: Call) -> Answer:
+    """Of what isn't there, nothing is said."""
+    properties = _properties(call)
+    for given in inputs_of(call.body):
+        name = str(given.get("name"))
+        if name in properties.by_name:
+            properties.archive(name)
+    return Answer(204)
 
 
 def groups(call: Call) -> Answer:

@@ -53,7 +53,7 @@ class Standard:
 
 CONTACTS = Standard(
     text="email firstname lastname salutation phone mobilephone fax jobtitle company website address city state zip country industry "
-    "message hubspot_owner_id hs_language hs_timezone numemployees degree field_of_study school seniority twitterhandle",
+    "message hs_language hs_timezone numemployees degree field_of_study school seniority twitterhandle",
     number="annualrevenue",
     date="closedate",
     options={"lifecyclestage": LIFECYCLE_STAGES, "hs_lead_status": LEAD_STATUSES},
@@ -61,7 +61,7 @@ CONTACTS = Standard(
     group="contactinformation",
 )
 COMPANIES = Standard(
-    text="name domain description about_us phone website address address2 city state zip country timezone founded_year hubspot_owner_id "
+    text="name domain description about_us phone website address address2 city state zip country timezone founded_year "
     "linkedin_company_page linkedinbio facebook_company_page twitterhandle total_money_raised hs_keywords",
     number="numberofemployees annualrevenue",
     date="closedate",
@@ -76,7 +76,7 @@ COMPANIES = Standard(
     group="companyinformation",
 )
 DEALS = Standard(
-    text="dealname description hubspot_owner_id hs_next_step closed_lost_reason closed_won_reason deal_currency_code",
+    text="dealname description hs_next_step closed_lost_reason closed_won_reason deal_currency_code",
     number="amount hs_forecast_probability",
     date="closedate createdate",
     options={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulation_core.errors import QueueUnavailableError
-from simulation_core.ledger import claims, control, dispatch
+from simulation_core.ledger import claims, control, dispatch, errands
 from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Claimed
 from simulation_core.portals import PortalsFile
@@ -250,3 +250,15 @@ def test_an_absent_redis_is_named_not_raised(engine, ledger, portals_path):
     result = Dispatcher(engine, BulkScheduler(connect("redis://127.0.0.1:1")), PortalsFile(portals_path)).tick()
     assert result.problem is Reason.QUEUE_UNAVAILABLE
     assert "refused" in result.message
+
+
+def test_errands_are_offered_once_to_the_queue_of_their_kind(engine, redis, ledger, dispatcher):
+    run, other = ledger.publish(500_000), ledger.publish(500_000, portal="west")
+    errands.ask(engine, run, "verify")
+    errands.ask(engine, run, "archive", wait_ms=30_000)
+    errands.ask(engine, other, "verify")
+    assert dispatcher.tick() == TickResult(errands=3)
+    assert dispatcher.tick() == TickResult()
+    assert redis.lrange("rq:queue:simulation-verify-east", 0, -1) == [f"verify-{run}-0-1".encode()]
+    assert redis.lrange("rq:queue:simulation-verify-west", 0, -1) == [f"verify-{other}-0-1".encode()]
+    assert redis.zrange(SCHEDULED, 0, -1) == [f"archive-{run}-0-1".encode()]

@@ -10,9 +10,9 @@ from uuid import UUID
 from typer.testing import CliRunner
 
 from simulation_cli import main
-from simulation_core.content.faker_source import FakerSource
+from simulation_core.content.faker_source import faker_records
 from simulation_core.content.keys import Identity
-from simulation_core.spec import Range, Scenario
+from simulation_core.spec import Range, Records, Scenario
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
 NOBODY = UUID(int=0)
@@ -32,8 +32,8 @@ def with_spec(manifest: Path, *lines: str) -> Path:
 
 def as_delivered(seed: int, uid: UUID, number: int, *, contacts: Range | None = None, scenario: Scenario = Scenario.B2B) -> tuple[Any, ...]:
     """Name and key of what the worker's source makes."""
-    source = FakerSource(seed=seed, scenario=scenario, contacts=contacts or Range(), locale="en_US")
-    record = source.record(Identity(uid, number))
+    records = Records(contacts_per_company=contacts or Range())
+    record = faker_records(seed=seed, scenario=scenario, records=records, locale="en_US").record(Identity(uid, number), 0)
     company = None if record.company is None else (record.company.name, record.company.key)
     return company, [(contact.email, contact.key) for contact in record.contacts]
 

@@ -8,8 +8,10 @@ import pytest
 
 from simulation_sandbox.hubspot.answers import ApiError
 from simulation_sandbox.hubspot.batches import prepare_create, prepare_upsert, write
+from simulation_sandbox.hubspot.behaviour import Behaviour
 from simulation_sandbox.hubspot.faults import FaultKind, Faults
 from simulation_sandbox.hubspot.object_types import ASSOCIATION_TYPES, OBJECT_TYPES
+from simulation_sandbox.hubspot.pipelines import Pipelines
 from simulation_sandbox.hubspot.properties import Properties, as_text
 from simulation_sandbox.hubspot.records import Records
 from simulation_sandbox.hubspot.traffic import Traffic
@@ -20,7 +22,7 @@ def records(name: str = "contacts") -> Records:
     properties = Properties(kind)
     wanted = {"name": "simulation_key", "label": "Key", "type": "string", "fieldType": "text", "groupName": kind.standard.group}
     properties.create(wanted | {"hasUniqueValue": True})
-    return Records(kind, properties, itertools.count(1))
+    return Records(kind, properties, itertools.count(1), Pipelines(name), Behaviour())
 
 
 @pytest.mark.parametrize(("given", "kept"), [(None, ""), (True, "true"), (5, "5"), (2.5, "2.5"), ("a", "a")])
