@@ -66,6 +66,9 @@ class Cluster:
         body["spec"] = {field: value for field, value in body["spec"].items() if value is not None}
         return self._custom.create_namespaced_custom_object(**self._where, body=body)
 
+    def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return self._custom.create_namespaced_custom_object(**self._where, body=manifest)
+
     def get(self, name: str = "launch") -> dict[str, Any]:
         return self._custom.get_namespaced_custom_object(**self._where, name=name)
 
