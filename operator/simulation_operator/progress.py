@@ -20,7 +20,7 @@ from simulation_core.ledger import portals as portal_reports
 from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
 from simulation_core.ledger.values import Progress
-from simulation_core.portals import PortalsFile
+from simulation_core.portals import Portals, PortalsFile
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State
@@ -46,6 +46,7 @@ class Facts:
     portal_problems: Mapping[str, PortalProblem]
     accounts: Mapping[str, PortalAccount]
     queue_problem: Problem | None
+    portals: Portals  # as configured at that moment
 
 
 @dataclass(kw_only=True)
@@ -104,6 +105,7 @@ class ProgressLoop:
             portal_problems=portal_reports.problems(self.engine),
             accounts=portal_reports.accounts(self.engine),
             queue_problem=self._ask_queue(),
+            portals=self.portals.current,
         )
 
     def _ask_queue(self) -> Problem | None:
@@ -134,7 +136,7 @@ class ProgressLoop:
             progress=progress,
             verdict=self._verdict(entry),
             problems=[*self._internal(entry), *self._problems(name, facts)],
-            portal=self.portals.current.get(name),
+            portal=facts.portals.get(name),
             account={} if account is None else {"accountId": account.account_id, "accountType": account.account_type},
         )
 
@@ -151,7 +153,7 @@ class ProgressLoop:
     def _problems(self, portal: str, facts: Facts) -> list[Problem]:
         """What concerns a run of this portal; what an administrator must act on comes first."""
         found = []
-        if portal and portal not in self.portals.current:
+        if portal and portal not in facts.portals:
             found.append(
                 Problem(Reason.PORTAL_UNKNOWN, f"portal {portal!r} is no longer configured: ask the administrator to add it again")
             )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -26,6 +29,11 @@ _KNOWN = """
 """
 
 
+@dataclass
+class _Restart:
+    over_s: float = math.inf
+
+
 class Looking:
     """Begun on entry, ended on exit; a thread that failed fails the measurement."""
 
@@ -37,7 +45,9 @@ class Looking:
         self._failure: BaseException | None = None
         self._threads = [threading.Thread(target=self._guarded, args=(look,)) for look in (self._watch, self._ask, self._count)]
         self._writes: list[tuple[float, int]] = []  # when, and how many by then
-        self.oldest_s = 0.0
+        self.oldest_s = 0.0  # but for what a restart made old
+        self.oldest_after_restart_s = 0.0
+        self._restart: _Restart | None = None
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -50,6 +60,13 @@ class Looking:
             thread.join()
         if self._failure is not None and error is None:
             raise self._failure
+
+    @contextmanager
+    def restart(self) -> Iterator[None]:
+        """While there is no operator, statuses only get older; that is counted apart, until all news from then are shown."""
+        self._restart = _Restart()
+        yield
+        self._restart.over_s = time.monotonic()
 
     def wait_until_all_run(self) -> None:
         self._wait(lambda: set(self._ages.phases()) <= {"Running", "Completed"}, "all are shown Running", ALL_RUN_WITHIN_SECONDS)
@@ -105,7 +122,15 @@ class Looking:
             now_s = time.monotonic()
             for uid, status, settled in rows:
                 self._ages.knows(uid, Known(status.capitalize(), settled), now_s)
-            self.oldest_s = max(self.oldest_s, self._ages.oldest_s(now_s))
+            self._note(now_s, self._ages.oldest_s(now_s))
+
+    def _note(self, now_s: float, oldest_s: float) -> None:
+        if self._restart is not None and now_s - oldest_s > self._restart.over_s:
+            self._restart = None
+        if self._restart is None:
+            self.oldest_s = max(self.oldest_s, oldest_s)
+        else:
+            self.oldest_after_restart_s = max(self.oldest_after_restart_s, oldest_s)
 
     def _count(self) -> None:
         while not self._stop.wait(WRITES_EVERY_SECONDS):
