@@ -92,7 +92,10 @@ class Operator:
         return loops if self.autoscaler is None else {**loops, "autoscaler": self.autoscaler.run}
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT; then our loops end first, what is under way is finished or given up, and the lock is released."""
+        """Until SIGTERM or SIGINT; then our loops end first, what is under way is finished or given up, and the lock is released.
+
+        Raises KindMissingError when the CRD is removed meanwhile.
+        """
         stopping, watching, unwatch = asyncio.Event(), asyncio.Event(), asyncio.Event()
         tasks = [asyncio.create_task(_for_ever(name, loop), name=name) for name, loop in self.loops.items()]
         kopf_task = asyncio.create_task(self._watch(watching, unwatch), name="kopf")
@@ -119,15 +122,19 @@ class Operator:
                 await self.events.finish()
 
     async def _watch(self, watching: asyncio.Event, unwatch: asyncio.Event) -> None:
-        await kopf.operator(
-            registry=self.kopf_registry,
-            settings=kopf_settings(),
-            standalone=True,
-            clusterwide=None in self.scopes,
-            namespaces=[scope for scope in self.scopes if scope is not None],
-            ready_flag=watching,
-            stop_flag=unwatch,
-        )
+        try:
+            await kopf.operator(
+                registry=self.kopf_registry,
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=None in self.scopes,
+                namespaces=[scope for scope in self.scopes if scope is not None],
+                ready_flag=watching,
+                stop_flag=unwatch,
+            )
+        except Exception:  # of whatever kind Kopf's is: where the CRD is gone, that is why
+            await check_that_simulations_are_served(self.resync.api, self.scopes)
+            raise
 
 
 async def _first_of(moment: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
