@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -288,6 +289,7 @@ def main() -> None:
     with exit_on_bad_settings(PROCESS):
         settings = load(OperatorSettings)
         process_logging.configure(settings.log_level)
+        gc.set_threshold(20_000, 20, 20)  # a thousand statuses built anew are no garbage to look for ten times a second
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # else a line for each event, every status write of ours among them
         portals = PortalsFile(settings.portals_file)
         with suppress(asyncio.CancelledError):

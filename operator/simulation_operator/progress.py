@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 SAFE_EVICTION = "noeviction"
 FOLDS_A_TICK = 10
+ALL_EVERY_SECONDS = 10.0  # what changes by the clock alone, or with a portal, is seen then
+OVERLAP_SECONDS = 3.0  # a transaction commits a little after the moment it writes down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,8 @@ class ProgressLoop:
     eviction_policy: Callable[[], str]  # raises QueueUnavailableError
     every_seconds: float
     _known_portals: object = field(default=None)
+    _asked_at: float = -math.inf  # monotonic, when the ledger was last asked with success
+    _asked_all_at: float = -math.inf
 
     async def run(self) -> None:
         while True:
@@ -76,6 +81,7 @@ class ProgressLoop:
         """One look at everything, and what shall be shown of it."""
         self._look_at_portals()
         if self.leadership.state is State.AWAY:
+            self._asked_all_at = -math.inf
             self._show_outage(self.leadership.problem)
         if not self.leadership.leading:
             if self.leadership.state is not State.AWAY:
@@ -84,6 +90,7 @@ class ProgressLoop:
         try:
             facts = await self.threads.ledger(self._ask, self._of_interest())
         except LedgerUnavailableError as error:
+            self._asked_all_at = -math.inf
             self._show_outage(str(error))
             return
         self._count_phases()
@@ -95,13 +102,23 @@ class ProgressLoop:
     def _of_interest(self) -> list[UUID]:
         return [entry.key.uid for entry in self.roster.awake() if not entry.finished or entry.key.uid in self.roster.unshown]
 
+    def _news(self, ids: list[UUID]) -> list[UUID]:
+        """Of a thousand runs most are as they were two seconds ago: those that changed, or whose change isn't shown yet, are looked at."""
+        now = time.monotonic()
+        if now - self._asked_all_at >= ALL_EVERY_SECONDS:
+            self._asked_all_at = self._asked_at = now
+            return ids
+        changed = ledger_progress.changed_within(self.engine, ids, round((now - self._asked_at + OVERLAP_SECONDS) * 1000))
+        self._asked_at = now
+        return [uid for uid in ids if uid in changed or self.roster.is_unshown(uid)]
+
     def _ask(self, ids: list[UUID]) -> Facts:
         for _ in range(FOLDS_A_TICK):
             if not ledger_progress.fold(self.engine):
                 break
         control.settle(self.engine)
         return Facts(
-            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, ids)},
+            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, self._news(ids))},
             portal_problems=portal_reports.problems(self.engine),
             accounts=portal_reports.accounts(self.engine),
             queue_problem=self._ask_queue(),

@@ -106,6 +106,11 @@ class Roster:
         self.lose(uid)
         self._absences.pop(uid, None)
 
+    def is_unshown(self, uid: UUID) -> bool:
+        """More is known, or may be, than its status says."""
+        entry = self._entries.get(uid)
+        return uid in self.unshown or (entry is not None and (entry.unshown_since is not None or not entry.written))
+
     def awake(self) -> list[Entry]:
         """All but those that rest."""
         return [entry for entry in self._entries.values() if not entry.resting]
