@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -24,6 +25,7 @@ LONGEST_NAME = 253  # as well
 QUIET_SECONDS = 20.0  # the same thing isn't written again sooner; what comes meanwhile is one write
 REMEMBERED = 5_000
 MOST_WAITING = 20_000
+AT_ONCE = 4
 
 What = tuple[Key, str]  # a Simulation and a reason: one Event
 
@@ -48,7 +50,7 @@ class _News:
 
 
 class Events:
-    """Written by a loop of their own, in the order in which things happened, after the statuses, and tried again while the server is away.
+    """Written by loops of their own, about in the order in which things happened, after the statuses; tried again while the server is away.
 
     Best effort all the same: a kill -9 loses what waits. The status says the same.
     """
@@ -74,6 +76,11 @@ class Events:
         self._queue.add(what, 0.0 if told is None else max(0.0, told.written_at + QUIET_SECONDS - self._clock()))
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as writers:
+            for number in range(AT_ONCE):
+                writers.create_task(self._work(), name=f"tell {number}")
+
+    async def _work(self) -> None:
         while True:
             what = await self._queue.get()
             try:

@@ -18,7 +18,7 @@ from simulation_operator.roster import Entry, Roster
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # so that the limiter, not the API server's answering time, says how many a second
+AT_ONCE = 16  # so that the limiter, not the API server's answering time, says how many a second
 PHASE_COUNTS_SECONDS = 5.0  # a change of phase goes before news that are so much older
 
 
