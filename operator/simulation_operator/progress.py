@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -65,8 +64,8 @@ class ProgressLoop:
     eviction_policy: Callable[[], str]  # raises QueueUnavailableError
     every_seconds: float
     _known_portals: object = field(default=None)
-    _asked_at: float = -math.inf  # monotonic, when the ledger was last asked with success
-    _asked_all_at: float = -math.inf
+    _asked_at: float = 0.0  # monotonic, when the ledger was last asked
+    _asked_all_at: float = 0.0  # 0: never, or not since an outage
 
     async def run(self) -> None:
         while True:
@@ -81,7 +80,7 @@ class ProgressLoop:
         """One look at everything, and what shall be shown of it."""
         self._look_at_portals()
         if self.leadership.state is State.AWAY:
-            self._asked_all_at = -math.inf
+            self._asked_all_at = 0.0
             self._show_outage(self.leadership.problem)
         if not self.leadership.leading:
             if self.leadership.state is not State.AWAY:
@@ -90,7 +89,7 @@ class ProgressLoop:
         try:
             facts = await self.threads.ledger(self._ask, self._of_interest())
         except LedgerUnavailableError as error:
-            self._asked_all_at = -math.inf
+            self._asked_all_at = 0.0
             self._show_outage(str(error))
             return
         self._count_phases()

@@ -71,9 +71,9 @@ class Roster:
         uid = simulation.key.uid
         self._absences.pop(uid, None)
         entry = self._entries.get(uid)
-        if rests(simulation, now_ms()) and (entry is None or simulation.version >= entry.version):
+        newest = entry is None or simulation.version >= entry.version
+        if newest and uid not in self.unshown and rests(simulation, now_ms()):
             self._entries[uid] = _at_rest(simulation)
-            self.unshown.discard(uid)
             return False
         if entry is not None and entry.resting and simulation.version < entry.version:
             return False
