@@ -55,6 +55,19 @@ class Reason(enum.StrEnum):
     SCOPE_MISSING = "ScopeMissing", "The portal's token lacks a scope that the message names."
     ACCOUNT_TYPE_REFUSED = "AccountTypeRefused", "The account is not a test account and the portal doesn't set allowProduction."
     PROPERTY_UNUSABLE = "PropertyUnusable", "A HubSpot property the product needs exists in a form it can't use; the message says which."
+    # what was asked for after the run
+    RETRYING_FAILED = "RetryingFailed", "Failed records are tried again, as the annotation simulation-operator.dev/retry-failed asks."
+    NOTHING_TO_RETRY = (
+        "NothingToRetry",
+        "The annotation simulation-operator.dev/retry-failed found no record to try again.",
+    )
+    VERIFIED = "Verified", "The CRM holds every object that was delivered, and none beyond them under the run's name."
+    VERIFYING = "Verifying", "The CRM is being compared with what was delivered."
+    DIFFERENCES_FOUND = "DifferencesFound", "The CRM lacks objects that were delivered, or holds others under the run's name."
+    NOT_FINISHED = "NotFinished", "What was asked for is done when the run has ended."
+    EXPIRED = "Expired", "spec.ttlSecondsAfterFinished has passed since the run's end: the Simulation is deleted."
+    ARCHIVING = "Archiving", "What the run created is being archived in HubSpot, as spec.deletionPolicy: Archive asks."
+    ARCHIVED = "Archived", "What the run created is archived in HubSpot."
     # what a record may fail with, and Events about records
     RECORDS_FAILED = "RecordsFailed", "Records failed for good; status.failures shows the last ones."
     RECORDS_LATE = "RecordsLate", "Records are being delivered later than the tolerance."

@@ -131,19 +131,4 @@ NOT_IN_THIS_VERSION = (
         lambda spec: any((spec.records.properties.companies, spec.records.properties.contacts, spec.records.properties.deals)),
         "properties of your own are not in this version: remove them",
     ),
-    Rule(
-        "spec.failurePolicy.stopEarly",
-        lambda spec: spec.failure_policy.stop_early,
-        "not in this version: set stopEarly to false",
-    ),
-    Rule(
-        "spec.deletionPolicy",
-        lambda spec: spec.deletion_policy == "Archive",
-        "Archive is not in this version: use Retain",
-    ),
-    Rule(
-        "spec.ttlSecondsAfterFinished",
-        lambda spec: spec.ttl_seconds_after_finished is not None,
-        "not in this version: remove it, and delete finished Simulations yourself",
-    ),
 )

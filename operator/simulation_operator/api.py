@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar, cast
 
 import aiohttp
@@ -112,6 +112,34 @@ class Api:
                 f"writing the status of {key}",
             )
         return Simulation.from_body(cast(dict[str, Any], written)).version
+
+    async def set_finalizer(self, key: Key, finalizer: str, *, present: bool) -> Simulation | None:
+        """The object as it is then; None: it is gone. Others' finalizers stay. Refused with ConflictError if it changed meanwhile."""
+        found = next((each for each in await self.list_named(key) if each.key.uid == key.uid), None)
+        if found is None or (finalizer in found.finalizers) is present:
+            return found
+        wanted = [*found.finalizers, finalizer] if present else [each for each in found.finalizers if each != finalizer]
+        body = {"metadata": {"uid": str(key.uid), "resourceVersion": str(found.version), "finalizers": wanted or None}}
+        async with self._turn("finalizer"):
+            written = await _translated(
+                self._custom.patch_namespaced_custom_object(
+                    GROUP, VERSION, key.namespace, PLURAL, key.name, body, _content_type=MERGE_PATCH, _request_timeout=TIMEOUT_SECONDS
+                ),
+                f"{'setting' if present else 'removing'} the finalizer of {key}",
+            )
+        return Simulation.from_body(cast(dict[str, Any], written))
+
+    async def delete(self, key: Key) -> None:
+        """What is gone, or another one by now, is left alone."""
+        options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=str(key.uid)))
+        async with self._turn("delete"):
+            with suppress(NotFoundError, ConflictError):
+                await _translated(
+                    self._custom.delete_namespaced_custom_object(
+                        GROUP, VERSION, key.namespace, PLURAL, key.name, body=options, _request_timeout=TIMEOUT_SECONDS
+                    ),
+                    f"deleting {key}",
+                )
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
         async with self._turn("event", patient=True):

@@ -85,6 +85,30 @@ def records_failed(before: Status, after: Status) -> Iterator[Happening]:
         yield Happening(Reason.RECORDS_FAILED, f"{failed} records have failed so far{last}", warning=True)
 
 
+def retried(before: Status, after: Status) -> Iterator[Happening]:
+    if after.get("handledRetryToken") == before.get("handledRetryToken"):
+        return
+    records = before.get("recordsFailed", 0) - after.get("recordsFailed", 0)
+    if records > 0:
+        yield Happening(Reason.RETRYING_FAILED, f"{records} failed records are tried again")
+    else:
+        yield Happening(Reason.NOTHING_TO_RETRY, Reason.NOTHING_TO_RETRY.meaning)
+
+
+def verified(before: Status, after: Status) -> Iterator[Happening]:
+    if after.get("verification", {}).get("time") == before.get("verification", {}).get("time"):
+        return
+    condition = find(after, "Verified")
+    yield Happening(condition["reason"], condition.get("message", ""), warning=condition["status"] == "False")
+
+
+def archived(before: Status, after: Status) -> Iterator[Happening]:
+    condition = find(after, "Archived")
+    if condition and condition["reason"] != find(before, "Archived").get("reason"):
+        expected = {Reason.ARCHIVING, Reason.ARCHIVED, Reason.DRAINING}
+        yield Happening(condition["reason"], condition.get("message", ""), warning=condition["reason"] not in expected)
+
+
 def shifted(before: Status, after: Status) -> Iterator[Happening]:
     """Once a Simulation has a start, nothing else moves it."""
     if before.get("startTime") and after.get("startTime") and (by_ms := _moment_ms(after) - _moment_ms(before)) > 0:
@@ -115,8 +139,11 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     shifted,
     records_skipped,
     late,
+    retried,
     records_failed,
     ended,
+    verified,
+    archived,
 )
 
 

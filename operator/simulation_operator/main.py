@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import logging
@@ -26,6 +27,7 @@ from simulation_core.queue.connection import NO_EVICTION, connect, eviction_poli
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
+from simulation_operator import ids, releasing
 from simulation_operator.advising import Adviser
 from simulation_operator.api import Api, ApiError
 from simulation_operator.autoscale.loop import Autoscaler
@@ -284,7 +286,16 @@ def _eviction_policy(redis: Redis) -> str:
     return eviction_policy(redis) or NO_EVICTION
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = _parser().parse_args(arguments)
+    if asked.command == "release":
+        with exit_on_bad_settings(f"{PROCESS} release"):
+            releasing.command()
+        return
+    if asked.command == "ids":
+        with exit_on_bad_settings(f"{PROCESS} ids"):
+            ids.command(asked.simulation)
+        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as a container's first process; until the event loop takes it over
     with exit_on_bad_settings(PROCESS):
         settings = load(OperatorSettings)
@@ -294,6 +305,15 @@ def main() -> None:
         portals = PortalsFile(settings.portals_file)
         with suppress(asyncio.CancelledError):
             _run(settings, portals)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(PROCESS, description="Runs the operator; its settings are in its environment.")
+    commands = parser.add_subparsers(dest="command", metavar="")
+    of_ids = commands.add_parser("ids", help="the CRM ids of what a run created, as CSV; needs SIMULATION_DATABASE_URL only")
+    of_ids.add_argument("--simulation", required=True, metavar="NAMESPACE/NAME", help="of which Simulation; also its uid")
+    commands.add_parser("release", help="ends the operator and lets go of all Simulations that are held to be archived; the chart calls it")
+    return parser
 
 
 def _run(settings: OperatorSettings, portals: PortalsFile) -> None:

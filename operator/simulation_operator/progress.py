@@ -21,6 +21,7 @@ from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
 from simulation_core.ledger.values import Progress
 from simulation_core.portals import Portals, PortalsFile
+from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State
@@ -93,13 +94,15 @@ class ProgressLoop:
             self._show_outage(str(error))
             return
         self._count_phases()
+        self._wake_what_is_archived(facts)
         built = ((entry.key.uid, self._status(entry, facts)) for entry in self.roster.awake())
         self.writer.want({uid: status for uid, status in built if status is not None})
+        self._look_again_at_what_drains(facts)
 
     # what to show
 
     def _of_interest(self) -> list[UUID]:
-        return [entry.key.uid for entry in self.roster.awake() if not entry.finished or entry.key.uid in self.roster.unshown]
+        return [entry.key.uid for entry in self.roster.awake() if entry.of_interest or entry.key.uid in self.roster.unshown]
 
     def _news(self, ids: list[UUID]) -> list[UUID]:
         """Of a thousand runs most are as they were two seconds ago: those that changed, or whose change isn't shown yet, are looked at."""
@@ -203,6 +206,18 @@ class ProgressLoop:
             self._known_portals = portals
             for key in self.roster.waiting():
                 self.queue.add(key)
+
+    def _wake_what_is_archived(self, facts: Facts) -> None:
+        """It may go now."""
+        for entry in self.roster.awake():
+            progress = facts.progress.get(entry.key.uid) if entry.simulation.deleting else None
+            if progress is not None and (archive := progress.errands.get(Kind.ARCHIVE)) is not None and archive.done:
+                self.queue.add(entry.key)
+
+    def _look_again_at_what_drains(self, facts: Facts) -> None:
+        """A run that was stopped early counts what was being delivered then."""
+        draining = {uid for uid, progress in facts.progress.items() if progress.run.status.terminal and progress.draining}
+        self.roster.unshown |= draining & {entry.key.uid for entry in self.roster.awake()}
 
     def _count_phases(self) -> None:
         counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)

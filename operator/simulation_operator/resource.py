@@ -11,6 +11,10 @@ GROUP = "simulation-operator.dev"
 VERSION = "v1alpha1"
 PLURAL = "simulations"
 KIND = "Simulation"
+RETRY_FAILED = f"{GROUP}/retry-failed"
+ARCHIVE_FINALIZER = f"{GROUP}/archive"
+VERIFY = f"{GROUP}/verify"
+LONGEST_TOKEN = 256  # what the status takes
 API_VERSION = f"{GROUP}/{VERSION}"
 
 
@@ -35,7 +39,20 @@ class Simulation:
     spec: Mapping[str, Any]
     status: Mapping[str, Any] = field(default_factory=dict)
     deleting: bool = False  # has a deletionTimestamp, which can't be taken back
+    verify_token: str = ""
+    finalizers: tuple[str, ...] = ()
+    retry_token: str = ""  # wishes of the user's, by annotation; empty: none
     version: int = 0  # grows with every write to the object, whoever's
+
+    @property
+    def held(self) -> bool:
+        """It can't be gone before we let it go: what it created must be archived first."""
+        return ARCHIVE_FINALIZER in self.finalizers
+
+    @property
+    def to_be_archived(self) -> bool:
+        """Read from the object itself: it must count even if this version can't read the rest."""
+        return bool(self.spec.get("deletionPolicy") == "Archive")
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Simulation:
@@ -46,6 +63,14 @@ class Simulation:
             spec=body.get("spec") or {},
             status=body.get("status") or {},
             deleting="deletionTimestamp" in metadata,
+            finalizers=tuple(metadata.get("finalizers") or ()),
+            retry_token=_token(metadata, RETRY_FAILED),
+            verify_token=_token(metadata, VERIFY),
             # Comparable for one object (KEP-5504; it is etcd's revision).
             version=int(metadata.get("resourceVersion", 0)),
         )
+
+
+def _token(metadata: Mapping[str, Any], annotation: str) -> str:
+    """Anybody may write annotations: what the status or Postgres can't hold is cut off."""
+    return str((metadata.get("annotations") or {}).get(annotation, "")).replace("\x00", "")[:LONGEST_TOKEN]

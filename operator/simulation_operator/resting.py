@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from simulation_core.clock import to_ms
+from simulation_core.reasons import Reason
 from simulation_operator.conditions import find
 from simulation_operator.resource import Simulation
 
@@ -20,8 +23,18 @@ def rests(simulation: Simulation, now_ms: int) -> bool:
         not simulation.deleting
         and simulation.status.get("phase") in ENDED
         and simulation.status.get("observedGeneration") == simulation.generation
+        and simulation.held is simulation.to_be_archived
+        and simulation.retry_token in {"", simulation.status.get("handledRetryToken")}
+        and simulation.verify_token in {"", simulation.status.get("handledVerifyToken")}
+        and not still_asked_for(simulation.status)
         and not _time_is_over(simulation, now_ms)
     )
+
+
+def still_asked_for(status: Mapping[str, Any]) -> bool:
+    """Something was begun after the end of the run, and its end isn't shown yet."""
+    verified = find(status, "Verified")
+    return verified.get("status") == "False" and verified.get("reason") != Reason.DIFFERENCES_FOUND
 
 
 def _time_is_over(simulation: Simulation, now_ms: int) -> bool:

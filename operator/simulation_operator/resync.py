@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import runs
+from simulation_core.ledger.runs import Place
 from simulation_operator.api import Api, ApiError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
@@ -98,9 +99,15 @@ class Resync:
         for run in await self.threads.ledger(runs.not_deleted, self.engine):
             if run.id in listed or not self._in_scope(run.namespace):
                 continue
-            if self.roster.get(run.id) is None:  # not one that a watch brought since
-                self.roster.absent(run.id)
-                self.queue.add(Key(run.namespace, run.name, run.id))
+            self._absent(run)
+        for run in await self.threads.ledger(runs.archiving, self.engine):  # whose finalizer was removed by hand
+            if run.id not in listed and self._in_scope(run.namespace):
+                self._absent(run)
+
+    def _absent(self, run: Place) -> None:
+        if self.roster.get(run.id) is None:  # not one that a watch brought since
+            self.roster.absent(run.id)
+            self.queue.add(Key(run.namespace, run.name, run.id))
 
     def _in_scope(self, namespace: str) -> bool:
         return None in self.scopes or namespace in self.scopes

@@ -10,7 +10,7 @@ from uuid import UUID
 from simulation_core.clock import now_ms
 from simulation_core.reasons import Reason
 from simulation_operator.resource import Key, Simulation
-from simulation_operator.resting import ENDED, rests
+from simulation_operator.resting import ENDED, rests, still_asked_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,10 @@ class Entry:
         """The end has been shown; nothing is left to say about this Simulation."""
         return self.written.get("phase") in ENDED
 
+    @property
+    def of_interest(self) -> bool:
+        return not self.finished or self.simulation.deleting or still_asked_for(self.written)
+
 
 class Roster:
     """Entries by uid, how many complete lists in a row lacked a Simulation, and whose status should be looked at."""
@@ -64,7 +68,7 @@ class Roster:
     def see(self, simulation: Simulation) -> bool:
         """Takes in what a list or a watch brought. True when there is something in it that the lifecycle must look at.
 
-        An older generation than the known one (a list that a watch has overtaken) is ignored. Status writes come as events as well: they
+        An older state than the known one (from a list that a watch has overtaken) is ignored. Status writes come as events as well: they
         change nothing that decisions are made of. But one that isn't ours (another operator's, while we stood by) tells what is there
         now: to write against an older status would leave members behind, or bring back a phase that has passed.
         """
@@ -80,11 +84,11 @@ class Roster:
         if entry is None or entry.resting:
             self._entries[uid] = Entry(simulation=simulation, written=simulation.status, version=simulation.version)
             return True
-        if simulation.generation < entry.simulation.generation:
+        if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
             return False
         if simulation.version > entry.version:
             entry.written, entry.version = simulation.status, simulation.version
-        changed = simulation.generation > entry.simulation.generation or simulation.deleting != entry.simulation.deleting
+        changed = simulation.generation > entry.simulation.generation or _asked(simulation) != _asked(entry.simulation)
         entry.simulation = simulation
         return changed
 
@@ -109,7 +113,10 @@ class Roster:
     def is_unshown(self, uid: UUID) -> bool:
         """More is known, or may be, than its status says."""
         entry = self._entries.get(uid)
-        return uid in self.unshown or (entry is not None and (entry.unshown_since is not None or not entry.written))
+        if entry is None:
+            return False
+        # What is of interest after its end is what a worker does with it then: of that the run's row says nothing.
+        return uid in self.unshown or entry.unshown_since is not None or not entry.written or entry.finished
 
     def awake(self) -> list[Entry]:
         """All but those that rest."""
@@ -120,13 +127,21 @@ class Roster:
         return [entry.key for entry in self if entry.verdict is not None and not entry.verdict.final]
 
 
+_KEPT = ("deletionPolicy",)  # of the spec: it says together with the finalizer whether it is held
+
+
 def _at_rest(simulation: Simulation) -> Entry:
     """A new one: whoever still holds the old one finds that it isn't in the roster any more."""
     phase = {"phase": simulation.status["phase"]}
     return Entry(
-        simulation=replace(simulation, spec={}, status=phase),
+        simulation=replace(simulation, spec={name: simulation.spec[name] for name in _KEPT if name in simulation.spec}, status=phase),
         observed_generation=simulation.generation,
         written=phase,
         version=simulation.version,
         resting=True,
     )
+
+
+def _asked(simulation: Simulation) -> tuple[object, ...]:
+    """What is asked for by other means than the spec."""
+    return simulation.deleting, simulation.held, simulation.retry_token, simulation.verify_token

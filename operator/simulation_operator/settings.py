@@ -19,6 +19,12 @@ def _or_default(value: object) -> object:
     return value or DEFAULT_USER
 
 
+def scopes_of(watch_namespaces: str) -> tuple[str | None, ...]:
+    """The namespaces to watch; (None,) is all of them."""
+    names = [name.strip() for name in watch_namespaces.split(",") if name.strip()]
+    return (None,) if EVERY_NAMESPACE in names or not names else tuple(names)
+
+
 class OperatorSettings(ProcessSettings):
     """What the operator needs beyond what every process needs."""
 
@@ -43,6 +49,4 @@ class OperatorSettings(ProcessSettings):
 
     @property
     def scopes(self) -> tuple[str | None, ...]:
-        """The namespaces to watch; (None,) is all of them."""
-        names = [name.strip() for name in self.watch_namespaces.split(",") if name.strip()]
-        return (None,) if EVERY_NAMESPACE in names or not names else tuple(names)
+        return scopes_of(self.watch_namespaces)

@@ -12,6 +12,7 @@ from simulation_core.ledger.values import Failure, Progress, Run, RunState, Stat
 from simulation_core.plan.feasibility import feasible
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
+from simulation_operator import aftermath
 from simulation_operator.conditions import Condition, find, render
 from simulation_operator.resource import Simulation
 from simulation_operator.roster import Verdict
@@ -126,6 +127,8 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "lateness": _lateness(progress),
         "portal": {"name": run.portal, **view.account},
         "failures": [_failure(failure) for failure in list(progress.failures)[-SHOWN_FAILURES:]] or None,
+        "handledRetryToken": run.retry_token,
+        **aftermath.fields(progress),
         "message": _sentence(_message(view, progress, blocking)),
     }
     return {name: value for name, value in shown.items() if value is not None}
@@ -162,7 +165,12 @@ def _conditions(view: View, progress: Progress, blocking: Problem | None) -> lis
         Condition("Failed", run.status is Status.FAILED, reason, message),
         Condition("Finished", run.status.terminal, reason, message),
         Condition("Suspended", run.status is Status.SUSPENDED, reason, message),
+        *aftermath.conditions(view.simulation, progress, _portal_problem(view)),
     ]
+
+
+def _portal_problem(view: View) -> tuple[Reason, str] | None:
+    return next(((problem.reason, problem.message) for problem in view.problems if problem.blocks), None)
 
 
 def _accepted(run: Run) -> Condition:
@@ -173,6 +181,8 @@ def _accepted(run: Run) -> Condition:
 
 
 def _message(view: View, progress: Progress, blocking: Problem | None) -> str:
+    if (archived := aftermath.archived(view.simulation, progress, _portal_problem(view))) is not None:
+        return archived.message
     concerned = progress.run.run_state is RunState.RUNNING or (blocking is not None and blocking.reason is Reason.INTERNAL_ERROR)
     if blocking is not None and not progress.run.status.terminal and concerned:
         return blocking.message

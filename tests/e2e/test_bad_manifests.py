@@ -104,7 +104,6 @@ def test_a_frozen_field_can_not_be_changed_and_the_message_says_what_to_do(
     ("spec", "sentence"),
     [
         ({"content": {"source": "OpenAI"}}, "OpenAI is not in this version: use Faker"),
-        ({"deletionPolicy": "Archive"}, "Archive is not in this version: use Retain"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -38,6 +38,7 @@ class Exchange:
     status: int = 0
     headers: dict[str, str] | None = None
     body: bytes = b""
+    complete: bool = False  # the whole answer was handed over
 
 
 class Wire:
@@ -60,16 +61,18 @@ class Wire:
                     exchange.status = message["status"]
                     exchange.headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
                 exchange.body += message.get("body", b"")
+                # before it is sent: whoever has read the answer finds it here
+                exchange.complete = message["type"] == "http.response.body" and not message.get("more_body")
                 await send(message)
 
-            await app(scope, receiving, sending)
             self.exchanges.append(exchange)
+            await app(scope, receiving, sending)
 
         return reading_along
 
     def check(self, *, refused_requests: bool = False) -> None:
         """All that was read. `refused_requests`: also what was asked wrongly on purpose must be asked as the documents say."""
-        for exchange in self.exchanges:
+        for exchange in list(self.exchanges):
             check_exchange(exchange, refused_requests=refused_requests)
 
     @property
@@ -127,7 +130,7 @@ def operation_of(exchange: Exchange) -> Operation | None:
 
 
 def check_exchange(exchange: Exchange, *, refused_requests: bool = False) -> None:
-    if not exchange.path.startswith(("/crm", "/account-info")) or not exchange.status or UNDOCUMENTED_PATHS.fullmatch(exchange.path):
+    if not exchange.path.startswith(("/crm", "/account-info")) or not exchange.complete or UNDOCUMENTED_PATHS.fullmatch(exchange.path):
         return
     operation = operation_of(exchange)
     if operation is None:

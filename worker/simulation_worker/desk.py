@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from simulation_worker.crm.client import CALL_DEADLINE_SECONDS, CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.fates import Delivered, Postponed, RecordFate
+from simulation_worker.crm.objects import Objects
 from simulation_worker.crm.pace import Pace
 from simulation_worker.crm.setup import prepare
 from simulation_worker.lease import Lease
@@ -57,6 +59,7 @@ class Desk:
         self._held_until_s = 0.0
         self._holds = 0
         self._outages = 0
+        self._delivered_s = -math.inf  # when a delivery last began or ended: errands stand aside
         self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
 
     @property
@@ -90,6 +93,7 @@ class Desk:
         """The fate of each part's records. A portal that asks for a pause gets it, and the records are postponed until then."""
         client, holds = self._client(), self._holds
         client.before_call = lease.hold_for
+        self._delivered_s = self._clock()
         try:
             fates = deliver_records(client, parts, clock=self._clock)
         except PortalHeldError as held:
@@ -99,8 +103,16 @@ class Desk:
             return [{record.number: fate for record in part.records} for part in parts]
         finally:
             client.before_call = lambda _: None
+            self._delivered_s = self._clock()
         self._learn_from([fate for of_part in fates for fate in of_part.values()], holds)
         return fates
+
+    def objects(self, lease: Lease, pause: Callable[[float], object]) -> Objects:
+        """This thread's calls for an errand that is held by `lease`; `pause` waits, or returns at once when there is no time left."""
+        client = self._client()
+        client.before_call = lease.hold_for
+        limit = self.portal.calls_per_ten_seconds
+        return Objects(client, calls_per_ten_seconds=limit, delivered_s=lambda: self._delivered_s, sleep=pause)
 
     def hold(self, reason: Reason, message: str, asked_ms: int) -> int:
         """Leaves the portal alone; for how many milliseconds. What several slots meet at once is one outage."""

@@ -53,6 +53,7 @@ class Undertaking:
     """
 
     errand: Errand
+    engine: Engine
     desk: Desk
     lease: ErrandLease
     stopping: threading.Event
@@ -189,7 +190,9 @@ class Errands:
         if self.stopping.is_set():
             return Later()
         try:
-            return handler.perform(Undertaking(errand=errand, desk=desk, lease=lease, stopping=self.stopping, save=save))
+            return handler.perform(
+                Undertaking(errand=errand, engine=self.engine, desk=desk, lease=lease, stopping=self.stopping, save=save)
+            )
         except FenceLostError as lost:
             log.info("%s of %s stops: %s", errand.fence.kind, errand.run.id, lost)
             return Later()

@@ -19,10 +19,11 @@ from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
+from simulation_worker import archiving, verifying
 from simulation_worker.deliver import Delivery
 from simulation_worker.desk import Desk
 from simulation_worker.desks import Desks
-from simulation_worker.errands import Errands, Handler
+from simulation_worker.errands import Errands
 from simulation_worker.metrics import Metrics
 from simulation_worker.rq_worker import BatchWorker, stop_on_signals
 from simulation_worker.settings import WorkerSettings
@@ -58,13 +59,12 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     intake = Intake(redis, name, lease_seconds=JOB_SECONDS)
     workshop = Workshop(engine, intake, Delivery(), metrics=metrics, slots=Slots(settings.slots), stopping=stopping)
-    handlers: tuple[Handler, ...] = ()  # of the errands: one a kind
     errands = Errands(
         engine=engine,
         redis=redis,
         worker=name,
         desks=desks,
-        handlers=handlers,
+        handlers=(verifying.HANDLER, archiving.HANDLER),  # one a kind
         under_way=workshop.under_way,
         metrics=metrics,
         stopping=stopping,

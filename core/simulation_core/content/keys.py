@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from simulation_core.object_keys import object_key
+
 COMPANY = "c"
 DEAL = "d"
 
@@ -21,7 +23,7 @@ class Identity:
     record: int
 
     def key(self, role: str) -> str:
-        return f"{self.simulation_id}-{self.record}-{role}"
+        return object_key(self.simulation_id, self.record, role)
 
     @property
     def label(self) -> str:

@@ -91,6 +91,12 @@ def resume(engine: Engine, id: UUID) -> int:  # noqa: A002
         return _claims_left(connection, id)
 
 
+def claims_left(engine: Engine, id: UUID) -> int:  # noqa: A002
+    """Unexpired claims: what is being delivered now."""
+    with transaction(engine) as connection:
+        return _claims_left(connection, id)
+
+
 def settle(engine: Engine) -> list[UUID]:
     """Moves every stopped run that has drained to SUSPENDED or CANCELLED; returns those moved. Expired claims don't count."""
     with transaction(engine) as connection:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 ALLOWED = "coalesce((s.spec #>> '{failurePolicy,maxFailedPercent}')::integer, 0)"
 EXCEEDS = f"(s.records_failed + m.failed)::bigint * 100 > s.total_records::bigint * {ALLOWED}"
+STOPS_EARLY = f"(coalesce((s.spec #>> '{{failurePolicy,stopEarly}}')::boolean, false) AND {EXCEEDS})"
 ENDS = (
-    "(s.records_processed + s.records_failed + s.records_skipped + m.delivered + m.failed + m.skipped = s.total_records"
-    " AND s.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED') AND c.run_state IN ('RUNNING', 'SUSPENDED'))"
+    "((s.records_processed + s.records_failed + s.records_skipped + m.delivered + m.failed + m.skipped = s.total_records"
+    f" OR {STOPS_EARLY}) AND s.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED') AND c.run_state IN ('RUNNING', 'SUSPENDED'))"
 )
 
-# Guarantees: what ended stays ended; a run ends in the statement that counts its last outcome, as its failure policy says by then.
+# Guarantees: what ended stays ended; a run ends in the statement that counts its last outcome, as its failure policy says by then, or
+# where that wants it stopped early in the one that counts a failure too many. What is being delivered then is still counted.
 # :exceeded is Reason.FAILURE_POLICY_EXCEEDED.
 COUNT_AND_END = f"""
            records_processed = s.records_processed + m.delivered,

@@ -20,7 +20,7 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.messages import storable
 from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.sql import CLAIMED, DONE, PENDING, after_ms, to_ms
-from simulation_core.ledger.values import ClaimRequest, Early, Offer, Refused, Run
+from simulation_core.ledger.values import ClaimRequest, Early, ErrandState, Offer, Refused, Run
 from simulation_core.reasons import Reason
 
 
@@ -63,19 +63,6 @@ class Later:
 
 
 ErrandEnd = Done | Later
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrandState:
-    """What is to be shown of one."""
-
-    token: str
-    done: bool
-    progress: Mapping[str, Any]
-    result: Mapping[str, Any] | None  # of the last time it was done, which may be for an earlier token
-    reason: Reason | None
-    message: str
-    done_ms: int | None
 
 
 # Guarantees: the same wish twice is one errand; another wish begins it anew, and whoever still carries out the old one loses its fence.
@@ -145,6 +132,13 @@ def ask_within(connection: Connection, simulation_id: UUID, kind: str, *, token:
     return connection.execute(text(ASK), values).rowcount == 1
 
 
+def drop(engine: Engine, simulation_id: UUID, kind: str) -> bool:
+    """Nobody wants it any more: whoever carries it out loses its fence. False: there was none."""
+    with transaction(engine) as connection:
+        values = {"simulation": simulation_id, "kind": kind}
+        return connection.execute(text("DELETE FROM errands WHERE simulation_id = :simulation AND kind = :kind"), values).rowcount > 0
+
+
 def offers(engine: Engine, *, portals: Collection[str], horizon_ms: int, limit: int) -> dict[str, list[Offer]]:
     """What should be in Redis, by kind: `limit` of each portal and kind at most. May be offered again at any time without harm."""
     with transaction(engine) as connection:
@@ -189,6 +183,12 @@ def end(engine: Engine, fence: ErrandFence, how: ErrandEnd) -> bool:
     return _guarded(engine, PUT_OFF, fence, wait_ms=how.wait_ms, crashed=how.crashed, reason=reason, message=message)
 
 
+def state(engine: Engine, simulation_id: UUID, kind: str) -> ErrandState | None:
+    """None: it was never asked for."""
+    with transaction(engine) as connection:
+        return states(connection, [simulation_id], [kind]).get(simulation_id, {}).get(kind)
+
+
 def states(connection: Connection, ids: Sequence[UUID], kinds: Sequence[str]) -> dict[UUID, dict[str, ErrandState]]:
     """Of the kinds that take a run as a whole (number 0), by run and kind."""
     rows = connection.execute(
@@ -205,7 +205,7 @@ def states(connection: Connection, ids: Sequence[UUID], kinds: Sequence[str]) ->
             done=row["is_done"],
             progress=row["progress"],
             result=row["result"],
-            reason=None if row["reason"] is None else Reason(row["reason"]),
+            reason=row["reason"],
             message=row["message"] or "",
             done_ms=row["done_ms"],
         )

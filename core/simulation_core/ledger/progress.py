@@ -4,21 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from simulation_core.clock import to_ms
+from simulation_core.ledger import errands
 from simulation_core.ledger.dispatch import LOOKED_AT
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import BUCKETS, percentile
 from simulation_core.ledger.rows import to_run
 from simulation_core.ledger.sql import ORIGIN_MS, PENDING, SKIP_OFFSET_MS, UNEXPIRED_CLAIM
-from simulation_core.ledger.values import Failure, Progress
+from simulation_core.ledger.values import ErrandState, Failure, Progress
 from simulation_core.plan.feasibility import Demand
 
 TIMELINE_BUCKETS = 40
+WHOLE_RUN = ("verify", "archive")  # errands that are shown
 
 # Guarantees: a delta is added exactly once, in the statement that deletes it. Two folds at once take different deltas; the runs they
 # share are locked by id, and counted from the newest row after the wait.
@@ -95,8 +97,9 @@ def progress(engine: Engine, ids: Iterable[UUID]) -> list[Progress]:
         return []
     with transaction(engine) as connection:
         failures = _failures(connection, wanted)
+        states = errands.states(connection, wanted, WHOLE_RUN)
         rows = {row["id"]: row for row in connection.execute(text(PROGRESS), {"ids": wanted}).mappings()}
-    return [_progress(rows[one], failures.get(one, [])) for one in wanted if one in rows]
+    return [_progress(rows[one], failures.get(one, []), states.get(one, {})) for one in wanted if one in rows]
 
 
 def changed_within(engine: Engine, ids: Iterable[UUID], within_ms: int) -> set[UUID]:
@@ -120,7 +123,7 @@ def _failures(connection: Connection, ids: list[UUID]) -> dict[UUID, list[Failur
     return found
 
 
-def _progress(row: RowMapping, failures: list[Failure]) -> Progress:
+def _progress(row: RowMapping, failures: list[Failure], states: Mapping[str, ErrandState]) -> Progress:
     run = to_run(row)
     window_ms = 0 if run.start_ms is None or run.end_ms is None else run.end_ms - run.start_ms
     return Progress(
@@ -136,4 +139,5 @@ def _progress(row: RowMapping, failures: list[Failure]) -> Progress:
         lateness_p50_ms=percentile(row["lateness"], 0.50),
         lateness_p99_ms=percentile(row["lateness"], 0.99),
         failures=failures,
+        errands=states,
     )

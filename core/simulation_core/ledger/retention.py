@@ -21,12 +21,14 @@ from simulation_core.ledger.sql import UNEXPIRED_CLAIM
 
 ROWS_A_TRANSACTION = 10_000
 
-# Guarantees: no run that may still go on. A reopened run has no finished_at; a deleted one can't be reopened.
+# Guarantees: no run that may still go on, and none that is being verified or archived by what is recorded. A reopened run has no
+# finished_at; a deleted one can't be reopened.
 _OVER = f"""
 s.purged_at IS NULL AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
 AND CASE WHEN s.status IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN s.finished_at WHEN c.run_state = 'DELETED' THEN s.deleted_at END
     < statement_timestamp() - CAST(:retention_seconds AS bigint) * interval '1 second'
 AND NOT EXISTS (SELECT FROM batches b WHERE b.simulation_id = s.id AND {UNEXPIRED_CLAIM})
+AND NOT EXISTS (SELECT FROM errands e WHERE e.simulation_id = s.id AND e.state <> 2)
 """
 _DUE = text(f"""
 SELECT s.id FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id

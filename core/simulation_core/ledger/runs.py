@@ -33,6 +33,17 @@ def not_deleted(engine: Engine) -> list[Place]:
         return [Place(*row) for row in rows]
 
 
+def archiving(engine: Engine) -> list[Place]:
+    """Runs of which a worker is asked to archive what they created."""
+    question = """
+        SELECT s.id, s.namespace, s.name FROM simulations s
+        WHERE EXISTS (SELECT FROM errands e WHERE e.simulation_id = s.id AND e.kind = 'archive' AND e.state <> 2)
+        ORDER BY s.created_at, s.id
+    """
+    with transaction(engine) as connection:
+        return [Place(*row) for row in connection.execute(text(question))]
+
+
 def mark_failed(engine: Engine, id: UUID, reason: Reason, message: str) -> None:  # noqa: A002 - the column's name
     """Ends a run that can't go on. What is terminal stays as it is; no claim of the run commits after this returned."""
     with transaction(engine) as connection:

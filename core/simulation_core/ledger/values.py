@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -71,8 +71,10 @@ class Run:
     shift_ms: int
     reason: str | None  # why it FAILED, a reasons.Reason
     message: str | None
-    finished_ms: int | None
+    finished_ms: int | None  # of the last end: a run may be reopened
     deleted_ms: int | None
+    purged: bool = False  # retention removed its batches and what was recorded about single records
+    retry_token: str | None = None  # the last wish to retry what failed that was carried out
 
 
 # Named tuples, where an object is made for each batch that passes through: made in a fifth of a frozen dataclass's time.
@@ -172,6 +174,19 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ErrandState:
+    """What is to be shown of an errand."""
+
+    token: str
+    done: bool
+    progress: Mapping[str, Any]
+    result: Mapping[str, Any] | None  # of the last time it was done, which may be for an earlier token
+    reason: str | None  # what it waits for, a reasons.Reason
+    message: str
+    done_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """What the CR's status shows of one run, folded from deltas; 40 equal buckets from start to end."""
 
@@ -187,6 +202,7 @@ class Progress:
     lateness_p50_ms: int | None
     lateness_p99_ms: int | None
     failures: Sequence[Failure]  # the last five
+    errands: Mapping[str, ErrandState] = field(default_factory=dict)  # of those that take the run as a whole, by kind
 
 
 @dataclass(frozen=True, kw_only=True)

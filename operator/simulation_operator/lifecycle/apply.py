@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import UserUnknownError
 from simulation_core.ledger import accept as acceptance
-from simulation_core.ledger import changes, control
+from simulation_core.ledger import changes, control, errands, retrying
 from simulation_core.plan import PLAN_VERSION
+from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.advising import Adviser
 from simulation_operator.api import Api
@@ -18,22 +19,28 @@ from simulation_operator.keys import KeyQueue
 from simulation_operator.lifecycle.decide import (
     Accept,
     Advise,
+    Archive,
     Cancel,
     Decision,
     Delete,
+    Expire,
+    Hold,
     Look,
     Nothing,
     Plan,
     Refuse,
+    Release,
     ResolveStart,
     Resume,
+    RetryFailed,
     Suspend,
     UpdateChangeable,
+    Verify,
     Wait,
 )
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.planning import Planner
-from simulation_operator.resource import Key
+from simulation_operator.resource import ARCHIVE_FINALIZER, Key
 from simulation_operator.roster import Roster, Verdict
 from simulation_operator.settings import OperatorSettings
 from simulation_operator.threads import Threads
@@ -82,15 +89,48 @@ class Applier:
             case Suspend() | Resume() | Cancel():
                 await self._control(key, decision.action)
             case Delete():
-                await self.threads.ledger(control.delete, self.engine, key.uid)
-                self.roster.forget(key.uid)
-            case UpdateChangeable(spec):
-                await self.threads.ledger(changes.set_changeable, self.engine, key.uid, spec)
+                await self._delete(seen)
+            case Hold() | Release() | Expire():
+                await self._let_live_or_go(key, decision)
+            case RetryFailed() | Verify() | Archive() | UpdateChangeable():
+                await self.threads.ledger(self._record, key, decision.action)
                 self.queue.add(key)
+
+    def _record(self, key: Key, action: RetryFailed | Verify | Archive | UpdateChangeable) -> None:
+        """On a thread for the ledger."""
+        match action:
+            case RetryFailed(token):
+                records = retrying.retry_failed(self.engine, key.uid, token)
+                log.info("%s: %d failed records are tried again", key, records)
+            case Verify(token):
+                errands.ask(self.engine, key.uid, Kind.VERIFY, token=token)
+            case Archive():
+                errands.ask(self.engine, key.uid, Kind.ARCHIVE)
+            case UpdateChangeable(spec):
+                changes.set_changeable(self.engine, key.uid, spec)
+
+    async def _delete(self, seen: Observation) -> None:
+        await self.threads.ledger(control.delete, self.engine, seen.key.uid)
+        if seen.simulation is not None and seen.simulation.held:
+            self.queue.add(seen.key)
+        else:
+            self.roster.forget(seen.key.uid)
+
+    async def _let_live_or_go(self, key: Key, decision: Decision) -> None:
+        log.info("%s: %s: %s", key, type(decision.action).__name__.lower(), decision.message)
+        if isinstance(decision.action, Expire):
+            await self.api.delete(key)
+            return
+        if isinstance(decision.action, Release) and decision.reason is not Reason.ARCHIVED:
+            await self.threads.ledger(errands.drop, self.engine, key.uid, Kind.ARCHIVE)  # first: nothing more is archived once it is gone
+        now = await self.api.set_finalizer(key, ARCHIVE_FINALIZER, present=isinstance(decision.action, Hold))
+        if now is not None:
+            self.roster.see(now)
+        self.queue.add(key)
 
     def _settled(self, seen: Observation) -> None:
         entry = self.roster.get(seen.key.uid)
-        if entry is None or seen.simulation is None or seen.simulation.deleting:
+        if entry is None or seen.simulation is None or (seen.simulation.deleting and not seen.simulation.held):
             self.roster.forget(seen.key.uid)
             return
         entry.verdict = None

@@ -102,7 +102,61 @@ class UpdateChangeable:
     spec: Mapping[str, Any]
 
 
-Action = Nothing | Wait | Refuse | Look | Accept | Plan | Advise | ResolveStart | Suspend | Resume | Cancel | Delete | UpdateChangeable
+@dataclass(frozen=True)
+class RetryFailed:
+    """Try what failed once more, under this token, which is carried out once."""
+
+    token: str
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Have a worker compare the CRM with the ledger, under this token, which is carried out once."""
+
+    token: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """See to it that it can't be gone before what it created is archived."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Let it go, archived or not."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Have a worker archive what the run created."""
+
+
+@dataclass(frozen=True)
+class Expire:
+    """Delete its Simulation: its time after the end is over."""
+
+
+Action = (
+    Nothing
+    | Wait
+    | Refuse
+    | Look
+    | Accept
+    | Plan
+    | Advise
+    | ResolveStart
+    | Suspend
+    | Resume
+    | Cancel
+    | Delete
+    | UpdateChangeable
+    | RetryFailed
+    | Verify
+    | Hold
+    | Release
+    | Archive
+    | Expire
+)
 
 
 @dataclass(frozen=True)
@@ -120,17 +174,48 @@ def decide(seen: Observation) -> Decision:
         return _end_what_is_gone(seen)
     if seen.resting:
         return Decision(Nothing(), Reason.COMPLETED, "it has ended, and its end is shown")
+    if seen.simulation.to_be_archived is not seen.simulation.held:
+        return _hold_or_release(seen.simulation)
     if seen.run is None:
         return _first(_BEFORE_ACCEPTANCE, _Newcomer(seen, seen.simulation))
     return _first(_AFTER_ACCEPTANCE, _Accepted(seen, seen.simulation, seen.run))
 
 
+def _hold_or_release(simulation: Simulation) -> Decision:
+    """Our finalizer is on those alone that ask for Archive: all others are gone when they are deleted, whatever becomes of us."""
+    if simulation.to_be_archived:
+        return Decision(Hold(), Reason.ACCEPTED, "spec.deletionPolicy is Archive")
+    return Decision(Release(), Reason.ACCEPTED, "spec.deletionPolicy is not Archive")
+
+
 def _end_what_is_gone(seen: Observation) -> Decision:
+    if seen.simulation is not None and seen.simulation.held:
+        return _archive_before_it_is_gone(seen, seen.simulation)
+    if seen.simulation is None and seen.archived is False:
+        return _look_again(seen) or Decision(Release(), Reason.CANCELLED, "its finalizer was removed by hand: what it created stays")
     if seen.run is None or seen.run.deleted_ms is not None or seen.run.run_state is RunState.DELETED:
         return Decision(Nothing(), Reason.CANCELLED, "it is gone, and nothing of it runs")
-    if seen.simulation is None and seen.absences < ABSENCES_THAT_PROVE_DELETION:
-        return Decision(Look(), Reason.RUNNING, f"it was missing {seen.absences} times; only two complete lists prove that it is gone")
-    return Decision(Delete(), Reason.CANCELLED, "its Simulation was deleted")
+    return _look_again(seen) or Decision(Delete(), Reason.CANCELLED, "its Simulation was deleted")
+
+
+def _look_again(seen: Observation) -> Decision | None:
+    if seen.simulation is not None or seen.absences >= ABSENCES_THAT_PROVE_DELETION:
+        return None
+    return Decision(Look(), Reason.RUNNING, f"it was missing {seen.absences} times; only two complete lists prove that it is gone")
+
+
+def _archive_before_it_is_gone(seen: Observation, simulation: Simulation) -> Decision:
+    if not simulation.to_be_archived:
+        return Decision(Release(), Reason.CANCELLED, "spec.deletionPolicy is not Archive any more: what it created stays")
+    if seen.run is None:
+        return Decision(Release(), Reason.CANCELLED, "it was never accepted, so it created nothing")
+    if seen.run.run_state is not RunState.DELETED:
+        return Decision(Delete(), Reason.CANCELLED, "it is being deleted: nothing new is begun")
+    if seen.archived is None:
+        return Decision(Archive(), Reason.ARCHIVING, "it is being deleted, and spec.deletionPolicy is Archive")
+    if seen.archived:
+        return Decision(Release(), Reason.ARCHIVED, "what it created is archived")
+    return Decision(Nothing(), Reason.ARCHIVING, "what it created is being archived")
 
 
 # Before it has a row
@@ -243,6 +328,31 @@ class _Accepted:
     run: Run
 
 
+def retry_what_failed_when_asked(accepted: _Accepted) -> Decision | None:
+    token = accepted.simulation.retry_token
+    if not token or token == accepted.run.retry_token:
+        return None
+    return Decision(RetryFailed(token), Reason.RETRYING_FAILED, f"the annotation retry-failed is {token!r}")
+
+
+def verify_when_asked(accepted: _Accepted) -> Decision | None:
+    """Once the run has ended: before, each answer would be out of date when it comes."""
+    token = accepted.simulation.verify_token
+    if not token or token == accepted.seen.verify_token or not accepted.run.status.terminal:
+        return None
+    return Decision(Verify(token), Reason.VERIFYING, f"the annotation verify is {token!r}")
+
+
+def expire_what_ended_long_ago(accepted: _Accepted) -> Decision | None:
+    """Counted from the last end: a run that was reopened ends anew."""
+    seconds, ended_ms = accepted.simulation.spec.get("ttlSecondsAfterFinished"), accepted.run.finished_ms
+    if not isinstance(seconds, int) or ended_ms is None or not accepted.run.status.terminal:
+        return None
+    if accepted.seen.now_ms < ended_ms + seconds * 1000:
+        return None
+    return Decision(Expire(), Reason.EXPIRED, f"it ended at {iso_ms(ended_ms)}, and spec.ttlSecondsAfterFinished is {seconds}")
+
+
 def leave_what_has_ended(accepted: _Accepted) -> Decision | None:
     if not (accepted.run.status.terminal or accepted.run.run_state is RunState.DELETED):
         return None
@@ -310,6 +420,9 @@ _BEFORE_ACCEPTANCE: tuple[Callable[[_Newcomer], Decision | None], ...] = (
     _judge_the_spec,
 )
 _AFTER_ACCEPTANCE: tuple[Callable[[_Accepted], Decision | None], ...] = (
+    retry_what_failed_when_asked,  # also of what has ended
+    verify_when_asked,
+    expire_what_ended_long_ago,
     leave_what_has_ended,
     cancel_when_asked,
     suspend_when_asked,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console, Group
@@ -19,7 +19,9 @@ PLAIN_EVERY_SECONDS = 5.0
 ENDED = frozenset({"Completed", "Failed", "Cancelled"})
 
 
-def follow(kubectl: Kubectl, name: str, *, within_seconds: float, console: Console) -> Mapping[str, Any]:
+def follow(
+    kubectl: Kubectl, name: str, *, within_seconds: float, console: Console, at_each_look: Callable[[Mapping[str, Any]], None]
+) -> Mapping[str, Any]:
     """The Simulation once it has ended. SandboxError at the deadline, with the status message of then."""
     bar = Progress(SpinnerColumn(), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
     task = bar.add_task(name, total=None)
@@ -28,6 +30,7 @@ def follow(kubectl: Kubectl, name: str, *, within_seconds: float, console: Conso
     with Live(console=console, refresh_per_second=8, transient=False) as screen:
         while True:
             simulation = kubectl.get("simulation", name)
+            at_each_look(simulation)
             status = simulation.get("status", {})
             table = kubectl("get", "simulations", name).rstrip()
             bar.update(task, total=simulation["spec"]["totalRecords"], completed=status.get("recordsProcessed", 0))

@@ -109,7 +109,7 @@ def compare(planned: Planned, found: Found) -> Proof:
 def gather(hubspot_url: str, database_url: str, simulation_id: str) -> tuple[Planned, Found]:
     """Both sides, read from the emulator and from Postgres."""
     with psycopg.connect(database_url, connect_timeout=5) as connection:
-        planned = _planned(connection, simulation_id)
+        planned = planned_of(connection, simulation_id)
     with httpx.Client(base_url=hubspot_url, timeout=30) as client:
         return planned, _found(client, simulation_id)
 
@@ -131,7 +131,8 @@ def _p99(ordered: Sequence[int]) -> int:
     return ordered[math.ceil(len(ordered) * 0.99) - 1] if ordered else 0
 
 
-def _planned(connection: psycopg.Connection[Any], simulation_id: str) -> Planned:
+def planned_of(connection: psycopg.Connection[Any], simulation_id: str) -> Planned:
+    """LookupError if the ledger doesn't know it. Of one that is still being planned, only what is stored so far."""
     with connection.cursor(row_factory=dict_row) as cursor:
         run = cursor.execute(RUN, [simulation_id]).fetchone()
         if run is None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from simulation_sandbox import cluster
 from simulation_sandbox.demo.kubectl import Kubectl
 from simulation_sandbox.demo.live import follow
+from simulation_sandbox.demo.plan import PlanOnPage
 from simulation_sandbox.demo.proof import Proof, compare, gather
 from simulation_sandbox.install import Installation, install
 from simulation_sandbox.layout import CHECKOUT, Layout
@@ -65,9 +66,11 @@ def _run(layout: Layout, console: Console, report: cluster.Report) -> Proof:
     report(f"watch the CRM fill up at {layout.hubspot_url}/")
     report(f"kubectl apply -f {_shown(EXAMPLE)}")
     kubectl("apply", "-f", str(EXAMPLE))
-    simulation = follow(kubectl, NAME, within_seconds=ENDS_WITHIN_SECONDS, console=console)
+    database_url = Postgres(layout.postgres).url
+    page = PlanOnPage(layout.hubspot_url, database_url)
+    simulation = follow(kubectl, NAME, within_seconds=ENDS_WITHIN_SECONDS, console=console, at_each_look=page.look)
     report("comparing what the CRM holds with the plan")
-    return compare(*gather(layout.hubspot_url, Postgres(layout.postgres).url, simulation["metadata"]["uid"]))
+    return compare(*gather(layout.hubspot_url, database_url, simulation["metadata"]["uid"]))
 
 
 def _shown(path: Path) -> str:

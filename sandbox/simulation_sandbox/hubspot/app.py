@@ -26,7 +26,11 @@ def _inspection(world: World) -> list[Route]:
         ("GET", "/newest", inspection.newest),
         ("GET", "/faults", inspection.list_faults),
         ("POST", "/faults", inspection.add_fault),
+        ("POST", "/faults/mix", inspection.add_mix),
         ("DELETE", "/faults", inspection.clear_faults),
+        ("GET", "/plan", inspection.plan),
+        ("POST", "/plan", inspection.set_plan),
+        ("DELETE", "/plan", inspection.drop_plan),
         ("POST", "/reset", inspection.reset),
         ("POST", "/restore/{objectType}", inspection.restore),
         ("GET", "/behaviour", inspection.behaviour),
@@ -37,7 +41,12 @@ def _inspection(world: World) -> list[Route]:
 
 
 async def _page(_: Request) -> HTMLResponse:
-    return HTMLResponse(files(__package__).joinpath("page.html").read_text("utf-8"))
+    """One document, so that it needs nothing else: style and script are put where the page names them."""
+    parts = files(__package__)
+    page = parts.joinpath("page.html").read_text("utf-8")
+    for name in ("page.css", "page.js"):
+        page = page.replace(f"/* {name} */", parts.joinpath(name).read_text("utf-8"))
+    return HTMLResponse(page)
 
 
 async def _unknown(request: Request, problem: Exception) -> JSONResponse:

@@ -14,13 +14,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from simulation_sandbox.hubspot.accounts import Account, Accounts
-from simulation_sandbox.hubspot.answers import Answer, ApiError, invalid
+from simulation_sandbox.hubspot.answers import Answer, ApiError, conflict, invalid
 from simulation_sandbox.hubspot.behaviour import Behaviour
 from simulation_sandbox.hubspot.connection import close_without_answer, reset
 from simulation_sandbox.hubspot.faults import Fault, FaultKind, Faults
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import object_type
 from simulation_sandbox.hubspot.paths import PathVersion
+from simulation_sandbox.hubspot.plan import Plan
 from simulation_sandbox.hubspot.traffic import Traffic
 
 NOBODY_ANSWERED = 0
@@ -41,6 +42,7 @@ class World:
         self.accounts = Accounts(self.limits, self.behaviour)
         self.faults = Faults()
         self.traffic = Traffic()
+        self.plan: Plan | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +97,11 @@ class Gate:
                 self.world.traffic.called(request.method, self._shown(request), NOBODY_ANSWERED, 0)
             await reset(scope, receive)
             return
+        if last is not None and last.kind is FaultKind.LATE_WRITE:
+            await close_without_answer(scope, receive)
+            await asyncio.sleep(last.milliseconds / 1000)
+            self._answer(request, raw, last)
+            return
         answer = self._answer(request, raw, last)
         if last is not None and last.kind is FaultKind.LOSE_RESPONSE:
             await close_without_answer(scope, receive)
@@ -108,7 +115,9 @@ class Gate:
                 answer, written = fault.refusal(), 0
             else:
                 answer, written = self._handled(request, raw)
-            lost = fault is not None and fault.kind is FaultKind.LOSE_RESPONSE
+                if fault is not None and fault.kind is FaultKind.RACE and _wrote_new(answer):
+                    answer = conflict("Another call has just created objects with these ids.").answer()
+            lost = fault is not None and fault.kind in (FaultKind.LOSE_RESPONSE, FaultKind.LATE_WRITE)
             self.world.traffic.called(request.method, self._shown(request), NOBODY_ANSWERED if lost else answer.status, written)
         return answer
 
@@ -160,6 +169,10 @@ class Gate:
             if name in _TYPE_PARAMETERS:
                 shown = shown.replace(f"{{{name}}}", value)
         return shown
+
+
+def _wrote_new(answer: Answer) -> bool:
+    return isinstance(answer.body, dict) and any(each.get("new") for each in answer.body.get("results") or ())
 
 
 def _response(answer: Answer) -> Response:

@@ -10,13 +10,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from simulation_core.clock import iso_ms
+from simulation_core.clock import iso_ms, now_ms
 from simulation_sandbox.hubspot import associations
 from simulation_sandbox.hubspot.accounts import ACCOUNT_TYPES, DEFAULT_ACCOUNT_ID, Account
 from simulation_sandbox.hubspot.answers import ApiError, Json, invalid
+from simulation_sandbox.hubspot.fault_mix import Mix
 from simulation_sandbox.hubspot.gate import World
 from simulation_sandbox.hubspot.limits import Limits
 from simulation_sandbox.hubspot.object_types import OBJECT_TYPES, object_type
+from simulation_sandbox.hubspot.plan import Plan
 from simulation_sandbox.hubspot.records import Record
 
 MAX_PAGE = 10_000
@@ -144,8 +146,28 @@ def _newest_first(seen: Json) -> int:
     return -int(seen["id"])
 
 
+def plan(asked: Question) -> Json:
+    """Planned beside delivered; null if nobody told what is planned."""
+    known = asked.world.plan
+    return {"plan": known and known.as_json(asked.world.accounts.by_id.values(), now_ms())}
+
+
+def set_plan(asked: Question) -> Json:
+    asked.world.plan = Plan(asked.body)
+    return plan(asked)
+
+
+def drop_plan(asked: Question) -> Json:
+    asked.world.plan = None
+    return plan(asked)
+
+
 def add_fault(asked: Question) -> Json:
     return asked.world.faults.add(asked.body).as_json()
+
+
+def add_mix(asked: Question) -> Json:
+    return asked.world.faults.add_mix(lambda number: Mix(number, asked.body)).as_json()
 
 
 def list_faults(asked: Question) -> Json:

@@ -90,9 +90,13 @@ class Pipelines:
         known = self.get(pipeline_id)
         if whole:
             _require(changes, "label", "displayOrder", "stages")
-            known.stages = {}
-            for given in changes["stages"]:
-                self._add_stage(known, given)
+            before, known.stages = known.stages, {}
+            try:
+                for given in changes["stages"]:
+                    self._add_stage(known, given)
+            except ApiError:
+                known.stages = before
+                raise
         _change(known, changes)
         self._changed()
         return known

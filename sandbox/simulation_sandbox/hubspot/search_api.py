@@ -50,14 +50,14 @@ def _fitting(records: Records, asked: Json, horizon_ms: int) -> list[tuple[Recor
     words = str(asked.get("query") or "").casefold()
     if len(words) > MAX_QUERY:
         raise invalid(f"The query has more than {MAX_QUERY} characters.")
-    found = [each for each in _indexed(records, horizon_ms) if fits(each[1])]
+    found = [each for each in as_indexed(records, horizon_ms) if fits(each[1])]
     if not words:
         return found
     named = records.kind.read_by_default
     return [each for each in found if any(words in each[1].get(name, "").casefold() for name in named)]
 
 
-def _indexed(records: Records, horizon_ms: int) -> Iterator[tuple[Record, Values]]:
+def as_indexed(records: Records, horizon_ms: int) -> Iterator[tuple[Record, Values]]:
     """The records and their values as they were at the horizon; what was archived since is still there."""
     for record in records.live.values():
         if record.created_ms <= horizon_ms:

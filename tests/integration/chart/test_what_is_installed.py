@@ -199,8 +199,19 @@ def test_a_network_policy_is_made_for_each_process_only_where_asked_for(chart: A
         "demo-operator": [6432, 6379, 443, 6443],
         "demo-scheduler": [6432, 6379],
         "demo-worker": [6432, 6379, 443, 8443],
+        "demo-release": [443, 6443],
     }
     assert all(policy["spec"]["ingress"] == [] for policy in policies)
+
+
+def test_before_it_goes_a_job_lets_go_of_what_is_held_to_be_archived(chart: Any) -> None:
+    (job,) = chart().of_kind("Job")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (container["command"], container["args"]) == (["simulation-operator"], ["release"])
+    assert pod["serviceAccountName"] == "demo-operator"
+    assert {"name": "SIMULATION_OPERATOR_DEPLOYMENT", "value": "demo-operator"} in container["env"]
 
 
 def test_metrics_may_be_read_by_whom_the_administrator_names(chart: Any) -> None:

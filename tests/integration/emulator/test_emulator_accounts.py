@@ -94,6 +94,15 @@ def test_ten_seconds_are_an_app_s_own_and_the_day_is_the_account_s(emulator: Emu
     assert spent.headers["X-HubSpot-RateLimit-Daily-Remaining"] == "0"
 
 
+@pytest.mark.parametrize("retry_after", [True, False])
+def test_after_the_last_call_of_the_day_midnight_may_be_told(emulator: EmulatorServer, retry_after: bool) -> None:
+    with register(emulator, accountId=7, callsPerDay=1, timeZone="Asia/Kolkata", retryAfter=retry_after) as client:
+        client.get(DETAILS)
+        wait = client.get(DETAILS).headers.get("Retry-After")
+    assert (0 < int(wait or 0) <= 86_400) is retry_after
+    assert (wait is None) is not retry_after
+
+
 def test_the_days_usage_can_be_read(http: httpx.Client) -> None:
     http.get(DETAILS)
     usage = http.get("/account-info/v3/api-usage/daily/private-apps").json()["results"][0]

@@ -118,3 +118,51 @@ def test_associations_can_be_undone(http: httpx.Client, sdk: HubSpot, pair: tupl
     body = {"inputs": [{"from": {"id": pair[0]}, "to": [{"id": pair[1]}]}]}
     assert http.post("/crm/v4/associations/companies/contacts/batch/archive", json=body).status_code == 204
     assert not seen(http, "contacts", "companies")
+
+
+def test_one_pair_is_joined_listed_and_parted(http: httpx.Client, sdk: HubSpot, pair: tuple[str, str]) -> None:
+    api, (company, contact) = sdk.crm.associations.v4.basic_api, pair
+    joined = api.create("companies", company, "contacts", contact, [AssociationSpec("HUBSPOT_DEFINED", 2)])
+    assert (joined.from_object_id, joined.to_object_id, joined.labels) == (company, contact, ["Primary"])
+    default = api.create_default("contacts", contact, "companies", company)
+    assert [each.association_spec.association_type_id for each in default.results] == [279, 280]
+    assert seen(http, "companies", "contacts") == [{"from": company, "to": contact, "typeIds": [2, 280]}]
+    other = made(http, "contacts", email="b@one.example")
+    api.create_default("companies", company, "contacts", other)
+    first = api.get_page("companies", company, "contacts", limit=1)
+    rest = api.get_page("companies", company, "contacts", limit=1, after=first.paging.next.after)
+    assert [each.to_object_id for each in (*first.results, *rest.results)] == [contact, other]
+    assert rest.paging is None
+    api.archive("companies", company, "contacts", contact)
+    assert [each["to"] for each in seen(http, "companies", "contacts")] == [other]
+
+
+def test_what_is_not_there_can_not_be_joined(http: httpx.Client, pair: tuple[str, str]) -> None:
+    path = f"/crm/v4/objects/companies/{pair[0]}/associations"
+    assert http.put(f"{path}/default/contacts/999").status_code == 404
+    spec = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 280}]
+    assert http.put(f"{path}/contacts/999", json=spec).status_code == 404
+    assert http.put(f"{path}/contacts/{pair[1]}", json=[]).status_code == 400
+    assert http.get(f"{path}/contacts", params={"limit": 501}).status_code == 400
+
+
+def test_pairs_are_joined_without_a_label_in_a_batch(http: httpx.Client, pair: tuple[str, str]) -> None:
+    inputs = [{"from": {"id": pair[0]}, "to": {"id": to_id}} for to_id in (pair[1], "999")]
+    answer = http.post("/crm/v4/associations/companies/contacts/batch/associate/default", json={"inputs": inputs})
+    assert (answer.status_code, answer.json()["numErrors"]) == (200, 1)
+    assert [each["typeIds"] for each in seen(http, "companies", "contacts")] == [[280]]
+
+
+def test_a_label_can_be_removed_and_the_rest_stays(http: httpx.Client, sdk: HubSpot, pair: tuple[str, str]) -> None:
+    join(sdk, "companies", "contacts", link(*pair, 280, 2))
+    for type_id, left in ((2, [[280]]), (280, [])):
+        spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}
+        body = {"inputs": [{"from": {"id": pair[0]}, "to": {"id": pair[1]}, "types": [spec]}]}
+        assert http.post("/crm/v4/associations/companies/contacts/batch/labels/archive", json=body).status_code == 204
+        assert [each["typeIds"] for each in seen(http, "companies", "contacts")] == left
+    assert seen(http, "contacts", "companies") == []
+
+
+def test_a_report_of_usage_is_promised(http: httpx.Client) -> None:
+    """By hand: the SDK can't read the moment that the document describes."""
+    assert http.post("/crm/v4/associations/usage/high-usage-report/7").json()["userId"] == 7

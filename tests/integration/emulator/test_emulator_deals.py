@@ -101,6 +101,14 @@ def test_a_stage_that_was_removed_takes_no_more_deals(keyed: httpx.Client, sdk: 
     upsert(keyed, **DEAL).raise_for_status()
     sdk.crm.pipelines.pipeline_stages_api.archive("deals", "default", "closedwon")
     assert why(upsert(keyed, **DEAL)) == (400, "INVALID_OPTION", "dealstage")
+    offered = keyed.get("/crm/v3/properties/deals/dealstage").json()["options"]
+    assert [each["value"] for each in offered][-2:] == ["contractsent", "closedlost"]
+
+
+def test_stages_that_can_not_replace_the_others_leave_them(http: httpx.Client) -> None:
+    stages = [{"label": "S", "displayOrder": 0, "metadata": {}}]
+    assert http.put("/crm/v3/pipelines/deals/default", json={"label": "R", "displayOrder": 0, "stages": stages}).status_code == 400
+    assert len(http.get("/crm/v3/pipelines/deals/default/stages").json()["results"]) == 7
 
 
 def test_pipelines_and_stages_are_made_changed_and_removed(http: httpx.Client, sdk: HubSpot) -> None:

@@ -21,9 +21,8 @@ def good_answer(**changes: Any) -> dict[str, Any]:
 
 def exchange(answer: dict[str, Any], status: int = 200) -> Exchange:
     request = json.dumps({"inputs": [{"id": "1", "properties": {}}]}).encode()
-    return Exchange(
-        "POST", PATH, "", request, status, {"content-type": "application/json"}, json.dumps(answer, separators=(",", ":")).encode()
-    )
+    body = json.dumps(answer, separators=(",", ":")).encode()
+    return Exchange("POST", PATH, "", request, status, {"content-type": "application/json"}, body, complete=True)
 
 
 def test_a_documented_answer_passes() -> None:

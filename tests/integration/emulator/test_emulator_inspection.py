@@ -140,9 +140,8 @@ def test_five_thousand_records_a_second_are_no_effort(keyed: httpx.Client) -> No
         {"inputs": [{"id": f"k-{b}-{n}", "idProperty": "simulation_key", "properties": {"name": "A", "city": "B"}} for n in range(100)]}
         for b in range(40)
     ]
-    started = time.monotonic()
+    began = time.process_time()
     for body in bodies:
         keyed.post("/crm/v3/objects/companies/batch/upsert", json=body).raise_for_status()
-    rate = 4000 / (time.monotonic() - started)
-    # the goal is 5,000/s; a busy machine shared with other tests gets some slack
-    assert rate > 2500, f"{rate:.0f} records/s"
+    rate = 4000 / (time.process_time() - began)
+    assert rate > 5000, f"{rate:.0f} records per second of a processor, client included"

@@ -94,3 +94,30 @@ def test_properties_are_made_and_read_in_batches(http: httpx.Client) -> None:
     assert made.status_code == 201
     asked = {"inputs": [{"name": "one"}], "archived": False, "dataSensitivity": "non_sensitive"}
     assert [each["name"] for each in http.post("/crm/v3/properties/companies/batch/read", json=asked).json()["results"]] == ["one"]
+
+
+def test_in_a_batch_only_the_property_that_can_not_be_made_fails(http: httpx.Client) -> None:
+    given = {"label": "a", "type": "string", "fieldType": "text", "groupName": "companyinformation"}
+    answer = http.post("/crm/v3/properties/companies/batch/create", json={"inputs": [given | {"name": "one"}, given | {"name": "city"}]})
+    assert answer.status_code == 207
+    assert [each["name"] for each in answer.json()["results"]] == ["one"]
+    assert answer.json()["errors"][0]["context"]["name"] == ["city"]
+    asked = {"inputs": [{"name": "one"}, {"name": "two"}], "archived": False, "dataSensitivity": "non_sensitive"}
+    assert http.post("/crm/v3/properties/companies/batch/read", json=asked).status_code == 207
+
+
+def test_archived_properties_are_listed_apart(http: httpx.Client) -> None:
+    given = {"name": "one", "label": "a", "type": "string", "fieldType": "text", "groupName": "companyinformation"}
+    http.post("/crm/v3/properties/companies", json=given).raise_for_status()
+    gone = http.post("/crm/v3/properties/companies/batch/archive", json={"inputs": [{"name": "one"}, {"name": "unknown"}]})
+    assert gone.status_code == 204
+    assert http.get("/crm/v3/properties/companies/one").status_code == 404
+    assert http.get("/crm/v3/properties/companies/one", params={"archived": "true"}).json()["archived"]
+    archived = http.get("/crm/v3/properties/companies", params={"archived": "true"}).json()["results"]
+    assert [each["name"] for each in archived] == ["one"]
+
+
+@pytest.mark.parametrize("wrong", [{"type": "text"}, {"fieldType": "string"}])
+def test_a_property_of_no_known_kind_is_refused(http: httpx.Client, wrong: dict[str, str]) -> None:
+    given = {"name": "one", "label": "a", "type": "string", "fieldType": "text", "groupName": "companyinformation"}
+    assert http.post("/crm/v3/properties/companies", json=given | wrong).status_code == 400

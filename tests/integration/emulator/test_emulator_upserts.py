@@ -117,6 +117,12 @@ def test_with_a_trace_id_on_each_input_only_the_bad_one_fails(keyed: httpx.Clien
     assert set(kept(keyed)) == {"k-1", "k-3"}
 
 
+def test_two_inputs_of_one_trace_id_do_not_stand_for_themselves(keyed: httpx.Client) -> None:
+    same = [company("k-1") | {"objectWriteTraceId": "t"}, company("k-2", nmae="B") | {"objectWriteTraceId": "t"}]
+    assert keyed.post(COMPANIES, json=raw(*same)).status_code == 400
+    assert not kept(keyed)
+
+
 def test_an_email_that_another_contact_has_fails_the_whole_batch(keyed: httpx.Client) -> None:
     assert keyed.post(CONTACTS, json=raw(contact("k-1", "ada@one.example"))).status_code == 200
     traced = [contact("k-2", "ben@one.example"), contact("k-3", "ada@one.example")]

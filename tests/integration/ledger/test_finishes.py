@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from simulation_core.ledger import changes, claims, finishes, progress, runs
+from simulation_core.ledger import changes, claims, finishes, progress, retrying, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.finishes import finish_statement, parameters
 from simulation_core.ledger.groups import grouped
@@ -54,6 +54,32 @@ def test_more_failures_than_allowed_fail_the_run_at_its_end(engine, make_run):
     ended = runs.get(engine, run.id)
     assert (ended.status, ended.reason) == (Status.FAILED, Reason.FAILURE_POLICY_EXCEEDED)
     assert ended.message.startswith("1 of 2 records failed, more than the 49 %")
+
+
+def test_a_run_that_stops_early_ends_with_the_failure_too_many_and_counts_what_is_being_delivered(engine, make_run):
+    run = make_run().records(8).batches_of(2).spec(failurePolicy={"maxFailedPercent": 13, "stopEarly": True}).published()
+    in_flight = run.claimed(2)
+    finish(engine, run.claimed(0), failed(0), ok(1))
+    assert runs.get(engine, run.id).status is Status.RUNNING
+    finish(engine, run.claimed(1), failed(0), ok(1))
+    ended = runs.get(engine, run.id)
+    assert (ended.status, ended.reason) == (Status.FAILED, "FailurePolicyExceeded")
+    assert ended.finished_ms is not None
+    (refused,) = claims.claim(engine, [run.request(3)], lease_ms=60_000)
+    assert refused.why == "the run is failed"
+    assert finish(engine, in_flight, ok(0), ok(1))
+    later = runs.get(engine, run.id)
+    assert (later.status, later.records_processed, later.records_failed, later.finished_ms) == (Status.FAILED, 4, 2, ended.finished_ms)
+
+
+def test_a_run_that_was_stopped_early_goes_on_with_all_that_is_open_when_it_is_retried(engine, make_run):
+    run = make_run().records(2).batches_of(1).spec(failurePolicy={"stopEarly": True}).published()
+    finish(engine, run.claimed(0), failed(0))
+    assert runs.get(engine, run.id).status is Status.FAILED
+    assert retrying.retry_failed(engine, run.id, "one") == 1
+    assert finish(engine, run.claimed(0, attempt=2), ok(0))
+    assert finish(engine, run.claimed(1), ok(0))
+    assert runs.get(engine, run.id).status is Status.COMPLETED
 
 
 def test_a_changed_failure_policy_is_the_one_that_judges(engine, make_run):

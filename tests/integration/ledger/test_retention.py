@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -85,7 +86,7 @@ def test_exactly_what_was_recorded_about_single_records_goes(engine, make_run, o
     assert purge(engine, run)
     assert rows(engine, run) == NOTHING
     assert tables_of(engine, run) is None
-    assert runs.get(engine, run.id) == before
+    assert runs.get(engine, run.id) == replace(before, purged=True)
     assert (before.status, before.records_processed, before.records_failed) == (Status.COMPLETED, 2, 1)
     assert rows(engine, neighbour) == others
     assert run.column("purged_at") is not None

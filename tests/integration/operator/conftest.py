@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -25,10 +26,10 @@ from simulation_sandbox.waiting import wait_for
 
 WORKERS = "simulation-worker"
 RULES = [
-    {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations"], "verbs": ["get", "list", "watch", "patch", "delete"]},
     {"apiGroups": ["simulation-operator.dev"], "resources": ["simulations/status"], "verbs": ["get", "patch"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-    {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": [WORKERS], "verbs": ["get", "patch"]},
+    {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": [WORKERS, "operator"], "verbs": ["get", "patch"]},
 ]
 
 
@@ -69,12 +70,28 @@ class Cluster:
     def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
         return self._custom.create_namespaced_custom_object(**self._where, body=manifest)
 
+    def exists(self, name: str = "launch") -> bool:
+        items = self._custom.list_namespaced_custom_object(**self._where, field_selector=f"metadata.name={name}")["items"]
+        return bool(items)
+
     def get(self, name: str = "launch") -> dict[str, Any]:
         return self._custom.get_namespaced_custom_object(**self._where, name=name)
 
     def patch(self, name: str = "launch", **spec: Any) -> None:
         self._custom.patch_namespaced_custom_object(
             **self._where, name=name, body={"spec": spec}, _content_type="application/merge-patch+json"
+        )
+
+    def annotate(self, name: str = "launch", **annotations: str) -> None:
+        """By names without our prefix, hyphens written as underscores."""
+        given = {f"simulation-operator.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        self._custom.patch_namespaced_custom_object(
+            **self._where, name=name, body={"metadata": {"annotations": given}}, _content_type="application/merge-patch+json"
+        )
+
+    def patch_metadata(self, name: str = "launch", **metadata: Any) -> None:
+        self._custom.patch_namespaced_custom_object(
+            **self._where, name=name, body={"metadata": metadata}, _content_type="application/merge-patch+json"
         )
 
     def delete(self, name: str = "launch") -> None:
@@ -104,6 +121,13 @@ class Cluster:
     def events(self, name: str = "launch") -> list[Any]:
         found = self.core.list_namespaced_event(self.namespace, field_selector=f"involvedObject.name={name}").items
         return sorted(found, key=lambda event: event.first_timestamp)
+
+    def deploy(self, name: str, *, replicas: int) -> None:
+        """A Deployment whose pods never start."""
+        labels = {"app": name}
+        pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": name, "image": "none"}]}}
+        body = {"metadata": {"name": name}, "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": pod}}
+        self.apps.create_namespaced_deployment(self.namespace, body)
 
     def replicas(self) -> int:
         return self.apps.read_namespaced_deployment_scale(WORKERS, self.namespace).spec.replicas or 0
@@ -145,6 +169,12 @@ class Operator:
             return self.answer("/readyz")[0] == 200
 
         wait_for(ready, what="the operator to be ready", within_seconds=30)
+
+    def run(self, command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Another command of the same program, under the same identity."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATION_")}
+        arguments = [sys.executable, "-m", "simulation_operator.main", command]
+        return subprocess.run(arguments, env=inherited | self.env | env, capture_output=True, text=True, timeout=120, check=False)
 
     def stop(self) -> int | None:
         if self.child is None:

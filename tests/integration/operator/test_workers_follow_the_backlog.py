@@ -10,15 +10,7 @@ from simulation_sandbox.waiting import wait_for
 @pytest.fixture
 def scaling_operator(cluster, make_operator, simulation_kind, migrated_url):
     """Running, with a worker Deployment without replicas."""
-    labels = {"app": "worker"}
-    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "worker", "image": "none"}]}}
-    cluster.apps.create_namespaced_deployment(
-        cluster.namespace,
-        {
-            "metadata": {"name": "simulation-worker"},
-            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod},
-        },
-    )
+    cluster.deploy("simulation-worker", replicas=0)
     operator = make_operator(migrated_url, SIMULATION_WORKER_DEPLOYMENT="simulation-worker", SIMULATION_QUIET_SECONDS="1")
     operator.start()
     return operator

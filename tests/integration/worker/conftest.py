@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,8 +24,9 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
-from simulation_core.ledger import accept, plans, runs
+from simulation_core.ledger import accept, errands, plans, runs
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.errands import Done, Errand, ErrandEnd
 from simulation_core.ledger.values import ClaimRequest, Run
 from simulation_core.plan import Batches, Plan
 from simulation_core.portals import Portal
@@ -35,8 +38,9 @@ from simulation_worker.books import Books, Entry
 from simulation_worker.claiming import claim
 from simulation_worker.deliver import LEASE_MS, Delivery
 from simulation_worker.desk import Desk
+from simulation_worker.errands import Undertaking
 from simulation_worker.jobs import DELIVER
-from simulation_worker.lease import Lease
+from simulation_worker.lease import ErrandLease, Lease
 from simulation_worker.metrics import Metrics
 
 USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
@@ -148,8 +152,20 @@ class Outside:
             "accountType": "DEVELOPER_TEST",
             "callsPerTenSeconds": 1_000_000,
             "callsPerDay": 10**9,
+            "searchesPerSecond": 1_000_000,
         }
         self._http.post("/_emulator/accounts", json=given).raise_for_status()
+
+    def behaves(self, **wanted: Any) -> None:
+        self._http.post("/_emulator/behaviour", json=wanted).raise_for_status()
+
+    def call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """As somebody else with the token `any`."""
+        answer = self._http.post(path, json=body, headers={"Authorization": "Bearer any"}).raise_for_status()
+        return dict(answer.json()) if answer.content else {}
+
+    def ids_by_key(self, kind: str) -> dict[str, str]:
+        return {each["properties"]["simulation_key"]: each["id"] for each in self.objects(kind)}
 
     def no_faults(self) -> None:
         self._http.delete("/_emulator/faults").raise_for_status()
@@ -222,6 +238,43 @@ class OneByOne:
 
     def _endings(self) -> dict[str, float]:
         return {s.labels["ending"]: s.value for f in self._metrics.jobs.collect() for s in f.samples if s.name.endswith("_total")}
+
+
+class Asked:
+    """An errand as a worker carries it out, attempt by attempt, in the test's thread."""
+
+    def __init__(self, engine: Engine, desk: Any, run: uuid.UUID, kind: str, perform: Callable[[Undertaking], ErrandEnd]) -> None:
+        self.engine, self.desk, self.run, self.kind, self.perform = engine, desk, run, kind, perform
+        self.attempt = 0
+        self.steps: Callable[[], None] = lambda: None
+        errands.ask(engine, run, kind, token="one")
+
+    def attempted(self, stopping: threading.Event | None = None) -> ErrandEnd:
+        with transaction(self.engine) as connection:
+            connection.execute(text("UPDATE errands SET not_before = statement_timestamp()"))
+        self.attempt += 1
+        errand = errands.claim(self.engine, self.kind, ClaimRequest(self.run, 0, self.attempt), lease_ms=60_000)
+        assert isinstance(errand, Errand)
+        lease = ErrandLease(self.engine, errand.fence, lease_ms=60_000, asked_s=time.monotonic())
+
+        def save(progress: Any) -> None:
+            assert errands.save(self.engine, errand.fence, progress)
+            self.steps()
+
+        undertaking = Undertaking(
+            errand=errand, engine=self.engine, desk=self.desk, lease=lease, stopping=stopping or threading.Event(), save=save
+        )
+        end = self.perform(undertaking)
+        assert errands.end(self.engine, errand.fence, end)
+        return end
+
+    def done(self, most_attempts: int = 30) -> dict[str, Any]:
+        for _ in range(most_attempts):
+            end = self.attempted()
+            if isinstance(end, Done):
+                return dict(end.result)
+            assert end.reason is None or end.reason == "Draining", end
+        raise AssertionError("it doesn't end")
 
 
 class WorkerProcess:
@@ -301,6 +354,32 @@ def delivery_of(engine: Engine, metrics: Metrics) -> Callable[..., OneByOne]:
 @pytest.fixture
 def request_for() -> Callable[..., ClaimRequest]:
     return lambda simulation, attempt=1, batch=0: ClaimRequest(simulation_id=simulation, batch=batch, attempt=attempt)
+
+
+@pytest.fixture
+def delivered(ledger: Any, make_desk: Any, delivery: Any, request_for: Any, outside: Any) -> Callable[..., uuid.UUID]:
+    """A run of which all batches were delivered."""
+
+    def make(records: int = 30, batch_size: int = 10, **spec: Any) -> uuid.UUID:
+        outside.limits_off()
+        run, desk = ledger.publish(records=records, batch_size=batch_size, **spec), make_desk()
+        for batch in range(-(-records // batch_size)):
+            assert delivery.deliver(request_for(run, batch=batch), desk).what == "finished"
+        return run
+
+    return make
+
+
+@pytest.fixture
+def undertaken(engine: Engine, make_desk: Any) -> Callable[..., Asked]:
+    """An errand that was asked for, to be carried out attempt by attempt."""
+
+    def ask(run: uuid.UUID, kind: str, perform: Callable[[Undertaking], ErrandEnd]) -> Asked:
+        desk = make_desk()
+        assert desk.make_ready()
+        return Asked(engine, desk, run, kind, perform)
+
+    return ask
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, text
 
+from simulation_core.ledger import control
 from simulation_core.ledger import errands as ledger_errands
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.errands import Done, ErrandEnd, Later
@@ -81,17 +82,23 @@ class Wanted:
         self.engine, self.redis = engine, redis
         self.scheduler = BulkScheduler(redis)
 
-    def ask(self, run: uuid.UUID, token: str = "one") -> None:
-        ledger_errands.ask(self.engine, run, "verify", token=token)
+    def ask(self, run: uuid.UUID, token: str = "one", kind: Kind = Kind.VERIFY) -> None:
+        ledger_errands.ask(self.engine, run, kind, token=token)
         self.offer()
 
     def offer(self) -> int:
         found = ledger_errands.offers(self.engine, portals=["default"], horizon_ms=60_000, limit=100)
         return sum(self.scheduler.schedule_offers(offers, Kind(kind)) for kind, offers in found.items())
 
-    def row(self, run: uuid.UUID) -> dict[str, Any]:
+    def row(self, run: uuid.UUID, kind: Kind = Kind.VERIFY) -> dict[str, Any]:
         with transaction(self.engine) as connection:
-            return dict(connection.execute(text("SELECT * FROM errands WHERE simulation_id = :id"), {"id": run}).mappings().one())
+            statement = text("SELECT * FROM errands WHERE simulation_id = :id AND kind = :kind")
+            return dict(connection.execute(statement, {"id": run, "kind": kind}).mappings().one())
+
+    def skip_waits(self) -> None:
+        """Rather than waiting for it."""
+        with transaction(self.engine) as connection:
+            connection.execute(text("UPDATE errands SET not_before = statement_timestamp() WHERE state = 0"))
 
     def queue(self) -> Queue:
         return Queue(queue_name(Kind.VERIFY, "default"), connection=self.redis, serializer=JSONSerializer)
@@ -222,3 +229,25 @@ def test_a_stray_job_fails_alone(run_worker: Any, ledger: Any, wanted: Any, unti
     until(lambda: failed.count == 1)
     wanted.ask(run)
     until(lambda: wanted.row(run)["state"] == 2)
+
+
+def test_the_worker_process_verifies_and_archives(
+    start_worker: Any, delivered: Any, wanted: Any, outside: Any, engine: Engine, until: Any
+) -> None:
+    outside.behaves(searchLagMilliseconds=0)
+    run = delivered(records=5)
+    start_worker()
+
+    def ended(kind: Kind) -> bool:
+        wanted.skip_waits()
+        wanted.offer()
+        return bool(wanted.row(run, kind)["state"] == 2)
+
+    wanted.ask(run)
+    until(lambda: ended(Kind.VERIFY))
+    assert wanted.row(run)["result"]["contacts"] == {"expected": 5, "found": 5, "missing": 0, "surplus": 0}
+    control.delete(engine, run)
+    wanted.ask(run, kind=Kind.ARCHIVE)
+    until(lambda: ended(Kind.ARCHIVE))
+    assert wanted.row(run, Kind.ARCHIVE)["result"] == {"done": 10, "total": 10}
+    assert outside.objects("companies") == outside.objects("contacts") == []

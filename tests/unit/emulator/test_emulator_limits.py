@@ -58,6 +58,7 @@ def test_the_day_ends_at_the_accounts_midnight(zone: str, hours_to_midnight: int
     now = [datetime(2026, 11, 24, 22, 0, tzinfo=UTC)]
     day = Day(zone, today=lambda: now[0])
     assert day.take(1)
+    assert day.seconds_until_midnight() == hours_to_midnight * 3600
     now[0] += timedelta(hours=hours_to_midnight, minutes=-1)
     assert not day.take(1)
     now[0] += timedelta(minutes=1)

@@ -20,21 +20,27 @@ from simulation_core.spec import parse_spec
 from simulation_operator.lifecycle.decide import (
     Accept,
     Advise,
+    Archive,
     Cancel,
     Delete,
+    Expire,
+    Hold,
     Look,
     Nothing,
     Plan,
     Refuse,
+    Release,
     ResolveStart,
     Resume,
+    RetryFailed,
     Suspend,
     UpdateChangeable,
+    Verify,
     Wait,
     decide,
 )
 from simulation_operator.lifecycle.observe import Observation
-from simulation_operator.resource import Key, Simulation
+from simulation_operator.resource import ARCHIVE_FINALIZER, Key, Simulation
 
 UID = UUID("6f1c2a55-0000-4222-8333-444455556666")
 KEY = Key("team", "launch", UID)
@@ -268,3 +274,75 @@ def test_what_was_changed_is_stored_before_a_resume_that_asks_for_it() -> None:
     assert action.spec["missedRecords"] == "Skip"
     stored_by_now = replace(suspended, spec=stored({**SPEC, "missedRecords": "Skip"}))
     assert decide(replace(changed, run=stored_by_now)).action == Resume()
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_what_failed_is_retried_once_a_token_whatever_became_of_the_run(status: Status) -> None:
+    asked = Simulation(key=KEY, generation=1, spec=SPEC, retry_token="one")
+    assert decide(seen(simulation=asked, run=replace(RUN, status=status))).action == RetryFailed("one")
+    assert not isinstance(decide(seen(simulation=asked, run=replace(RUN, status=status, retry_token="one"))).action, RetryFailed)
+    assert isinstance(decide(seen(simulation=asked, run=None)).action, Accept)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_run_is_verified_once_a_token_when_it_has_ended(status: Status) -> None:
+    asked = Simulation(key=KEY, generation=1, spec=SPEC, verify_token="one")
+    run = replace(RUN, status=status)
+    assert (decide(seen(simulation=asked, run=run)).action == Verify("one")) is status.terminal
+    assert not isinstance(decide(seen(simulation=asked, run=run, verify_token="one")).action, Verify)
+
+
+def held(policy: str = "Archive", *, finalizer: bool = True, deleting: bool = True) -> Simulation:
+    finalizers = (ARCHIVE_FINALIZER,) if finalizer else ()
+    return Simulation(key=KEY, generation=1, spec={**SPEC, "deletionPolicy": policy}, finalizers=finalizers, deleting=deleting)
+
+
+@pytest.mark.parametrize("run", [None, RUN, replace(RUN, status=Status.COMPLETED)])
+def test_only_what_is_to_be_archived_is_held(run: Run | None) -> None:
+    assert decide(seen(run=run, simulation=held(finalizer=False, deleting=False))).action == Hold()
+    assert decide(seen(run=run, simulation=held("Retain", deleting=False))).action == Release()
+    for settled in (held(deleting=False), held("Retain", finalizer=False, deleting=False)):
+        assert not isinstance(decide(seen(run=run, simulation=settled)).action, Hold | Release)
+
+
+DELETED = replace(RUN, run_state=RunState.DELETED, deleted_ms=1)
+
+
+@pytest.mark.parametrize(
+    ("run", "archived", "action"),
+    [
+        (None, None, Release()),
+        (RUN, None, Delete()),
+        (replace(RUN, status=Status.COMPLETED), None, Delete()),
+        (DELETED, None, Archive()),
+        (DELETED, False, Nothing()),
+        (DELETED, True, Release()),
+    ],
+)
+def test_what_is_being_deleted_is_ended_then_archived_then_let_go(run: Run | None, archived: bool | None, action: object) -> None:
+    assert decide(seen(run=run, archived=archived, simulation=held())).action == action
+
+
+@pytest.mark.parametrize("archived", [None, False, True])
+def test_retain_lets_it_go_at_any_moment(archived: bool | None) -> None:
+    assert decide(seen(run=DELETED, archived=archived, simulation=held("Retain"))).action == Release()
+
+
+def test_a_finalizer_removed_by_hand_ends_the_archiving_once_two_lists_prove_it() -> None:
+    assert decide(seen(run=DELETED, archived=False, simulation=None, absences=1)).action == Look()
+    assert decide(seen(run=DELETED, archived=False, simulation=None, absences=2)).action == Release()
+    assert decide(seen(run=DELETED, archived=True, simulation=None, absences=2)).action == Nothing()
+
+
+def test_nothing_is_decided_about_what_is_held_while_the_ledger_is_away() -> None:
+    assert isinstance(decide(seen(run=None, ledger_problem="away", simulation=held())).action, Wait)
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+def test_its_time_after_the_end_is_counted_from_the_last_end(status: Status) -> None:
+    ended = replace(RUN, status=status, finished_ms=NOW_MS - 60_000)
+    assert decide(seen({"ttlSecondsAfterFinished": 60}, run=ended)).action == Expire()
+    assert decide(seen({"ttlSecondsAfterFinished": 61}, run=ended)).action == Nothing()
+    assert decide(seen(run=ended)).action == Nothing()
+    reopened = replace(ended, status=Status.RUNNING, finished_ms=None)
+    assert not isinstance(decide(seen({"ttlSecondsAfterFinished": 0}, run=reopened)).action, Expire)

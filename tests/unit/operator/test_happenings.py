@@ -46,6 +46,14 @@ def test_what_happened_is_told_once(before: dict[str, Any], after: dict[str, Any
     assert told(before, after) == story
 
 
+def test_a_retry_is_told_with_its_number_or_that_it_found_nothing() -> None:
+    before = status("Failed", failed=3)
+    after = {**status("Running", failed=0), "handledRetryToken": "one"}
+    assert told(before, after) == ["Started", "RetryingFailed"]
+    assert any("3 failed records" in happening.message for happening in happenings(before, after))
+    assert told(after, {**after, "handledRetryToken": "two"}) == ["NothingToRetry"]
+
+
 def test_failures_and_waiting_are_warnings() -> None:
     assert all(happening.warning for happening in happenings(status("Running"), status("Failed", failed=3)))
     assert not any(happening.warning for happening in happenings(status("Running"), status("Completed")))

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from simulation_operator.resource import Key, Simulation
+from simulation_operator.resource import ARCHIVE_FINALIZER, Key, Simulation
 from simulation_operator.roster import Roster
 
 SIMULATION = Simulation(key=Key("team", "launch", uuid4()), generation=2, spec={})
@@ -23,6 +23,25 @@ def test_a_new_one_a_new_generation_and_a_deletion_are_worth_a_look() -> None:
     assert roster.see(seen())
     assert roster.see(seen(generation=3))
     assert roster.see(seen(generation=3, deleting=True))
+
+
+def test_a_new_wish_in_an_annotation_is_worth_a_look_and_an_older_list_does_not_take_it_back() -> None:
+    roster = Roster()
+    roster.see(seen(version=10))
+    assert roster.see(seen(version=11, retry_token="one"))
+    assert not roster.see(seen(version=10))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.simulation.retry_token == "one"
+    assert not roster.see(seen(version=12, retry_token="one"))
+
+
+@pytest.mark.parametrize(("given", "token"), [("one", "one"), ("x" * 300, "x" * 256), ("a\x00b", "ab"), (None, "")])
+def test_a_wish_is_cut_to_what_can_be_stored(given: str | None, token: str) -> None:
+    metadata: dict[str, Any] = {"namespace": "team", "name": "launch", "uid": str(uuid4())}
+    if given is not None:
+        metadata["annotations"] = {"simulation-operator.dev/retry-failed": given}
+    assert Simulation.from_body({"metadata": metadata}).retry_token == token
 
 
 def test_our_own_status_write_is_not() -> None:
@@ -134,3 +153,31 @@ def test_a_list_from_before_our_last_write_does_not_put_it_to_rest() -> None:
     roster.see(seen(status={"phase": "Running"}, version=12))
     roster.see(seen(status=ENDED, version=11))
     assert len(roster.awake()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "handled"),
+    [
+        ({"retry_token": "a"}, {"handledRetryToken": "a"}),
+        ({"verify_token": "a"}, {"handledVerifyToken": "a"}),
+        ({"finalizers": (ARCHIVE_FINALIZER,)}, {}),
+        ({"spec": {"deletionPolicy": "Archive"}}, {}),
+    ],
+    ids=["a retry", "a verification", "a finalizer to be removed", "a finalizer that is missing"],
+)
+def test_a_wish_after_the_end_wakes_it_until_it_is_handled(change: dict[str, Any], handled: dict[str, Any]) -> None:
+    roster = Roster()
+    roster.see(seen(status=ENDED, version=10))
+    assert roster.see(seen(**{"status": ENDED, "version": 11, **change}))
+    if handled:
+        assert not roster.see(seen(**{"status": {**ENDED, **handled}, "version": 12, **change}))
+        assert roster.awake() == []
+
+
+def test_one_that_is_held_rests_too_and_is_known_to_be_held() -> None:
+    roster = Roster()
+    roster.see(seen(status=ENDED, spec={"deletionPolicy": "Archive"}, finalizers=(ARCHIVE_FINALIZER,)))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.resting
+    assert (entry.simulation.held, entry.simulation.to_be_archived) == (True, True)

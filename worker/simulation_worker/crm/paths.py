@@ -12,6 +12,18 @@ def upsert(object_type: str) -> str:
     return f"{OBJECTS}/{object_type}/batch/upsert"
 
 
+def read(object_type: str) -> str:
+    return f"{OBJECTS}/{object_type}/batch/read"
+
+
+def archive(object_type: str) -> str:
+    return f"{OBJECTS}/{object_type}/batch/archive"
+
+
+def search(object_type: str) -> str:
+    return f"{OBJECTS}/{object_type}/search"
+
+
 def associate(from_type: str, to_type: str) -> str:
     return f"{ASSOCIATIONS}/{from_type}/{to_type}/batch/create"
 

@@ -1,0 +1,79 @@
+"""Failed records once more: FAILED becomes PENDING again, the counters follow, and a run that had ended goes on.
+
+A batch that is being delivered loses its fence if it holds failed records, and is delivered anew: its holder doesn't deliver those, but
+would count what is open as delivered. What it wrote is found again by its keys.
+"""
+
+# ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.sql import CLAIMED, PENDING
+
+BATCHES_A_TRANSACTION = 5_000
+
+# Guarantees: until this transaction ends nothing of the run is claimed, renewed, suspended, cancelled or deleted.
+_HOLD_CONTROL = text("SELECT run_state FROM simulation_control WHERE simulation_id = :id FOR UPDATE")
+
+# In the one order; a statement of its own, so that what was finished while it waited is seen by the next one.
+_LOCK = text("""
+SELECT number FROM batches WHERE simulation_id = :id AND number > :after AND outcomes @> '{2}'::smallint[]
+ORDER BY number LIMIT :limit FOR NO KEY UPDATE
+""")
+
+# Guarantees: the counter is lowered by exactly the outcomes that leave FAILED here; a run goes on in the statement that gives it open
+# records. One that was suspended meanwhile is SUSPENDED again with the next settle().
+_RESET = text(f"""
+WITH failed AS MATERIALIZED (
+    SELECT b.number, array_agg(CASE WHEN z.outcome = 2 THEN 0 ELSE z.outcome END ORDER BY z.position)::smallint[] AS outcomes,
+           array_agg(CASE WHEN z.outcome = 2 THEN 0 ELSE coalesce(z.tries, 0) END ORDER BY z.position)::smallint[] AS tries,
+           array_agg(b.first_record + z.position - 1) FILTER (WHERE z.outcome = 2) AS records
+    FROM batches b CROSS JOIN LATERAL unnest(b.outcomes, b.tries) WITH ORDINALITY AS z (outcome, tries, position)
+    WHERE b.simulation_id = :id AND b.number = ANY(CAST(:numbers AS integer[])) AND z.outcome IS NOT NULL
+    GROUP BY b.number
+), opened AS (
+    UPDATE batches b SET outcomes = f.outcomes, tries = f.tries, crashes = 0, lease_until = NULL, state = {PENDING},
+           attempt = b.attempt + CASE WHEN b.state = {CLAIMED} THEN 1 ELSE 0 END,
+           not_before = CASE b.state WHEN {CLAIMED} THEN b.lease_until WHEN {PENDING} THEN b.not_before END
+    FROM failed f WHERE b.simulation_id = :id AND b.number = f.number
+), forgiven AS (
+    UPDATE record_errors e SET final = false FROM failed f
+    WHERE e.simulation_id = :id AND e.final AND e.record = ANY(f.records)
+), m AS MATERIALIZED (
+    SELECT coalesce(sum(cardinality(records)), 0)::integer AS records FROM failed
+)
+UPDATE simulations s SET records_failed = s.records_failed - m.records, status = 'RUNNING', reason = NULL, message = NULL,
+       finished_at = NULL, updated_at = statement_timestamp()
+FROM m WHERE s.id = :id AND m.records > 0
+RETURNING m.records
+""")
+
+_REMEMBER = text("UPDATE simulations SET retry_token = :token, updated_at = statement_timestamp() WHERE id = :id")
+
+
+def retry_failed(engine: Engine, id: UUID, token: str, *, limit: int = BATCHES_A_TRANSACTION) -> int:  # noqa: A002 - the column's name
+    """How many records are tried again. What was cancelled or deleted stays as it is; the token counts as carried out all the same.
+
+    In transactions of `limit` batches; interrupted, it is to be asked again, because the token is remembered by the last one.
+    """
+    after, records = -1, 0
+    while True:
+        with transaction(engine) as connection:
+            numbers = _lock(connection, id, after, limit)
+            records += connection.scalar(_RESET, {"id": id, "numbers": numbers}) or 0 if numbers else 0
+            if len(numbers) < limit:
+                connection.execute(_REMEMBER, {"id": id, "token": token})
+                return records
+            after = numbers[-1]
+
+
+def _lock(connection: Connection, id: UUID, after: int, limit: int) -> list[int]:  # noqa: A002
+    wanted = connection.scalar(_HOLD_CONTROL, {"id": id})
+    if wanted not in {"RUNNING", "SUSPENDED"}:
+        return []
+    return list(connection.scalars(_LOCK, {"id": id, "after": after, "limit": limit}))

@@ -1,0 +1,94 @@
+"""What the status shows of errands: verifying and archiving what a run created. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from simulation_core.clock import iso_ms
+from simulation_core.ledger.values import ErrandState, Progress
+from simulation_core.object_keys import OBJECT_TYPES
+from simulation_core.queue.names import Kind
+from simulation_core.reasons import Reason
+from simulation_operator.conditions import Condition
+from simulation_operator.resource import Simulation
+
+
+def conditions(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> list[Condition]:
+    """`problem`: why the portal isn't served, where it isn't."""
+    shown = (_verified(simulation, progress, problem), archived(simulation, progress, problem))
+    return [condition for condition in shown if condition is not None]
+
+
+def fields(progress: Progress) -> dict[str, Any]:
+    """Members of the status; None where there is nothing to say."""
+    verify, archive = progress.errands.get(Kind.VERIFY), progress.errands.get(Kind.ARCHIVE)
+    return {
+        "archived": None if archive is None else _how_far(archive),
+        "verification": None if verify is None else _verification(verify),
+        "handledVerifyToken": None if verify is None else verify.token,
+    }
+
+
+def _verified(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> Condition | None:
+    state = progress.errands.get(Kind.VERIFY)
+    if not progress.run.status.terminal and simulation.verify_token and (state is None or state.token != simulation.verify_token):
+        return Condition("Verified", False, Reason.NOT_FINISHED, "The run is still going on: it is verified when it has ended.")
+    if state is None:
+        return None
+    if not state.done or state.result is None:
+        return Condition("Verified", False, *_why_not_yet(state, problem, Reason.VERIFYING))
+    if progress.run.purged and not any(_counts(state.result, "expected").values()):
+        message = "Retention removed what was recorded about single records: what was delivered is no longer known."
+        return Condition("Verified", False, Reason.DIFFERENCES_FOUND, message)
+    differences = [
+        f"{number} {type_} are {what}" for what in ("missing", "surplus") for type_, number in _counts(state.result, what).items() if number
+    ]
+    doubt = "" if state.result.get("settled", True) else " The search had not come to rest: verify again later."
+    if differences:
+        return Condition("Verified", False, Reason.DIFFERENCES_FOUND, f"{', '.join(differences)}: see status.verification.{doubt}")
+    found = ", ".join(f"{number} {type_}" for type_, number in _counts(state.result, "found").items() if number) or "nothing"
+    return Condition("Verified", not doubt, Reason.DIFFERENCES_FOUND if doubt else Reason.VERIFIED, f"Found as delivered: {found}.{doubt}")
+
+
+def archived(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> Condition | None:
+    """Of a Simulation that is being deleted. It always says how to let it go."""
+    if not (simulation.deleting and simulation.held):
+        return None
+    state = progress.errands.get(Kind.ARCHIVE)
+    how_far = {"done": 0, "total": 0} if state is None else _how_far(state)
+    if state is not None and state.done:
+        return Condition("Archived", True, Reason.ARCHIVED, f"{how_far['done']} objects were archived.")
+    if state is None:
+        reason, message = problem or (Reason.ARCHIVING, Reason.ARCHIVING.meaning)
+    else:
+        reason, message = _why_not_yet(state, problem, Reason.ARCHIVING)
+    so_far = f"{how_far['done']} of {how_far['total']} objects are archived. " if how_far["total"] else ""
+    patch = '{"spec":{"deletionPolicy":"Retain"}}'
+    release = f"To let it go with what is left in HubSpot: kubectl patch simulation {simulation.key.name} --type merge -p '{patch}'"
+    return Condition("Archived", False, reason, f"{so_far}{message} {release}")
+
+
+def _how_far(state: ErrandState) -> dict[str, int]:
+    seen = state.result if state.done and state.result is not None else state.progress
+    done = int(seen.get("done") or 0)
+    return {"done": done, "total": max(done, int(seen.get("total") or 0))}
+
+
+def _why_not_yet(state: ErrandState, problem: tuple[Reason, str] | None, otherwise: Reason) -> tuple[Reason, str]:
+    if state.reason is not None:
+        return Reason(state.reason), state.message
+    return problem or (otherwise, otherwise.meaning)
+
+
+def _counts(result: Mapping[str, Any], what: str) -> dict[str, int]:
+    return {type_: result[type_][what] for type_ in OBJECT_TYPES if type_ in result}
+
+
+def _verification(state: ErrandState) -> dict[str, Any] | None:
+    """Of the last time it was done."""
+    if state.result is None or state.done_ms is None:
+        return None
+    shown = {type_: state.result[type_] for type_ in OBJECT_TYPES if type_ in state.result}
+    keys = {name: state.result[name] for name in ("missingKeys", "surplusKeys") if state.result.get(name)}
+    return {"time": iso_ms(state.done_ms), **shown, **keys}
