@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 
-from simulation_bench import drain, exactness, growth, hubspot, lateness, results, schedule
+from simulation_bench import drain, exactness, growth, hubspot, lateness, results, schedule, status
 from simulation_bench.figures import Figure
 from simulation_bench.machine import machine
 
@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, Section] = {
     "horizon": schedule.horizon,
     "exactness": exactness.figures,
     "hubspot": hubspot.figures,
+    "status": status.figures,
 }
 
 

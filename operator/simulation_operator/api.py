@@ -54,16 +54,18 @@ class Api:
 
     # questions
 
-    async def list_all(self, scope: str | None) -> list[Simulation]:
-        """A complete list of one namespace, or of all (None). An error on any page is an error of the whole."""
-        found: list[Simulation] = []
+    async def list_pages(self, scope: str | None) -> AsyncIterator[list[Simulation]]:
+        """A complete list of one namespace, or of all (None), page by page: ten thousand at once would be a hundred megabytes.
+
+        An error on any page is an error of the whole.
+        """
         page: str | None = None
         while True:
             answer = await self._list(scope, limit=PAGE, _continue=page)
-            found.extend(Simulation.from_body(body) for body in answer["items"])
+            yield [Simulation.from_body(body) for body in answer["items"]]
             page = answer["metadata"].get("continue")
             if not page:
-                return found
+                return
 
     async def list_named(self, key: Key) -> list[Simulation]:
         """A complete list of what has this name now: one or none."""
@@ -140,13 +142,13 @@ class Api:
                 )
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
-        async with self._turn("event"):
+        async with self._turn("event", patient=True):
             await _translated(
                 self._core.create_namespaced_event(namespace, dict(event), _request_timeout=TIMEOUT_SECONDS), "writing an Event"
             )
 
     async def patch_event(self, namespace: str, name: str, changes: Mapping[str, Any]) -> None:
-        async with self._turn("event"):
+        async with self._turn("event", patient=True):
             await _translated(
                 self._core.patch_namespaced_event(
                     name, namespace, dict(changes), _content_type=MERGE_PATCH, _request_timeout=TIMEOUT_SECONDS
@@ -164,8 +166,8 @@ class Api:
             )
 
     @asynccontextmanager
-    async def _turn(self, kind: str) -> AsyncIterator[None]:
-        self._metrics.limiter_wait.observe(await self._limiter.take())
+    async def _turn(self, kind: str, *, patient: bool = False) -> AsyncIterator[None]:
+        self._metrics.limiter_wait.observe(await self._limiter.take(patient=patient))
         try:
             yield
         except ApiError as error:

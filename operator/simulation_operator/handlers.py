@@ -45,4 +45,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = 90
     settings.networking.request_timeout = 30
+    # Of ten thousand Simulations Kopf's first list must not come as one answer of a hundred megabytes, nor its task for each of them, which
+    # ends after this much idleness, hold on to what it has handed to us already.
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 0.5
     return settings

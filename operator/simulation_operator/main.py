@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -56,6 +57,7 @@ log = logging.getLogger(__name__)
 
 PROCESS = "simulation-operator"
 API_RETRY_SECONDS = 2.0
+LAST_EVENTS_SECONDS = 5.0
 
 
 class KindMissingError(SimulationError):
@@ -74,6 +76,7 @@ class Operator:
     planner: Planner
     adviser: Adviser
     progress: ProgressLoop
+    events: Events
     retention: RetentionLoop
     autoscaler: Autoscaler | None
     threads: Threads
@@ -85,12 +88,17 @@ class Operator:
             "resync": self.resync.run,
             "lifecycle": self.lifecycle.run,
             "progress": self.progress.run,
+            "status": self.progress.writer.run,
+            "events": self.events.run,
             "retention": self.retention.run,
         }
         return loops if self.autoscaler is None else {**loops, "autoscaler": self.autoscaler.run}
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT; then our loops end first, what is under way is finished or given up, and the lock is released."""
+        """Until SIGTERM or SIGINT; then our loops end first, what is under way is finished or given up, and the lock is released.
+
+        Raises KindMissingError when the CRD is removed meanwhile.
+        """
         stopping, watching, unwatch = asyncio.Event(), asyncio.Event(), asyncio.Event()
         tasks = [asyncio.create_task(_for_ever(name, loop), name=name) for name, loop in self.loops.items()]
         kopf_task = asyncio.create_task(self._watch(watching, unwatch), name="kopf")
@@ -102,6 +110,7 @@ class Operator:
         finally:
             log.info("stopping")
             await _cancelled(tasks)
+            await self._tell_what_happened()
             await self.planner.under_way.stop()
             await self.adviser.under_way.stop()
             await self.leadership.release()
@@ -109,16 +118,26 @@ class Operator:
             await kopf_task
             self.threads.stop()
 
+    async def _tell_what_happened(self) -> None:
+        """As many of the Events that wait as the limiter lets through in a moment: the next operator wouldn't know of them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_EVENTS_SECONDS):
+                await self.events.finish()
+
     async def _watch(self, watching: asyncio.Event, unwatch: asyncio.Event) -> None:
-        await kopf.operator(
-            registry=self.kopf_registry,
-            settings=kopf_settings(),
-            standalone=True,
-            clusterwide=None in self.scopes,
-            namespaces=[scope for scope in self.scopes if scope is not None],
-            ready_flag=watching,
-            stop_flag=unwatch,
-        )
+        try:
+            await kopf.operator(
+                registry=self.kopf_registry,
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=None in self.scopes,
+                namespaces=[scope for scope in self.scopes if scope is not None],
+                ready_flag=watching,
+                stop_flag=unwatch,
+            )
+        except Exception:  # of whatever kind Kopf's is: where the CRD is gone, that is why
+            await check_that_simulations_are_served(self.resync.api, self.scopes)
+            raise
 
 
 async def _first_of(moment: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
@@ -141,6 +160,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     queue: KeyQueue[Key] = KeyQueue()
     limiter = Limiter(rate_per_second=settings.writes_per_second, burst=settings.write_burst)
     api = Api(connection, limiter, metrics)
+    events = Events(api)
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
     dispatcher = Dispatcher(engine, BulkScheduler(redis), portals, prepare_lead_ms=settings.prepare_lead_seconds * 1000)
     setbacks = Setbacks(roster)
@@ -186,17 +206,12 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             queue=queue,
             portals=portals,
             leadership=leadership,
-            writer=StatusWriter(
-                api=api,
-                events=Events(api),
-                roster=roster,
-                queue=queue,
-                writes_a_tick=max(1, int(settings.writes_per_second * settings.progress_seconds)),
-            ),
+            writer=StatusWriter(api=api, events=events, roster=roster, queue=queue),
             metrics=metrics,
             eviction_policy=lambda: _eviction_policy(redis),
             every_seconds=settings.progress_seconds,
         ),
+        events=events,
         retention=RetentionLoop(engine=engine, threads=threads, leadership=leadership, retention_seconds=settings.retention_seconds),
         autoscaler=None
         if settings.worker_deployment is None
@@ -285,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_bad_settings(PROCESS):
         settings = load(OperatorSettings)
         process_logging.configure(settings.log_level)
+        gc.set_threshold(20_000, 20, 20)  # a thousand statuses built anew are no garbage to look for ten times a second
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # else a line for each event, every status write of ours among them
         portals = PortalsFile(settings.portals_file)
         with suppress(asyncio.CancelledError):

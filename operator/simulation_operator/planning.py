@@ -25,6 +25,7 @@ from simulation_operator.under_way import UnderWay
 
 log = logging.getLogger(__name__)
 
+OFFER_PAUSE_SECONDS = 0.5  # a tick looks at every run: of a thousand plans not each may bring its own
 LARGE_RECORDS = 1_000_000
 """From here on a plan takes memory that counts (8 bytes a record, 18 a batch): one at a time, and it takes one of several places only."""
 
@@ -87,6 +88,7 @@ class Planner:
         async with self._one_dispatch:
             self._dispatch_waits = False
             await self._threads.ledger(self._dispatch)
+            await asyncio.sleep(OFFER_PAUSE_SECONDS)
 
     def _store(self, run: Run) -> None:
         try:

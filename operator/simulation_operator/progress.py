@@ -1,4 +1,4 @@
-"""The loop that shows how far each Simulation is: fold, read, compare, and one status write where something changed."""
+"""The loop that finds how far each Simulation is: fold, read, and the status that follows; the writer shows what changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from simulation_core.ledger import portals as portal_reports
 from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
 from simulation_core.ledger.values import Progress
-from simulation_core.portals import PortalsFile
+from simulation_core.portals import Portals, PortalsFile
 from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 SAFE_EVICTION = "noeviction"
 FOLDS_A_TICK = 10
+ALL_EVERY_SECONDS = 10.0  # what changes by the clock alone, or with a portal, is seen then
+OVERLAP_SECONDS = 3.0  # a transaction commits a little after the moment it writes down
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class Facts:
     portal_problems: Mapping[str, PortalProblem]
     accounts: Mapping[str, PortalAccount]
     queue_problem: Problem | None
+    portals: Portals  # as configured at that moment
     content_setbacks: Mapping[UUID, Reason] = field(default_factory=dict)  # why a language model writes nothing now
 
 
@@ -63,6 +66,8 @@ class ProgressLoop:
     eviction_policy: Callable[[], str]  # raises QueueUnavailableError
     every_seconds: float
     _known_portals: object = field(default=None)
+    _asked_at: float = 0.0  # monotonic, when the ledger was last asked
+    _asked_all_at: float = 0.0  # 0: never, or not since an outage
 
     async def run(self) -> None:
         while True:
@@ -74,26 +79,41 @@ class ProgressLoop:
             await asyncio.sleep(max(0.1, self.every_seconds - (time.monotonic() - begun)))
 
     async def tick(self) -> None:
-        """One look at everything, and the writes that follow from it."""
+        """One look at everything, and what shall be shown of it."""
         self._look_at_portals()
         if self.leadership.state is State.AWAY:
-            await self._show_outage(self.leadership.problem)
+            self._asked_all_at = 0.0
+            self._show_outage(self.leadership.problem)
         if not self.leadership.leading:
+            if self.leadership.state is not State.AWAY:
+                self.writer.want({})  # another one leads
             return
         try:
             facts = await self.threads.ledger(self._ask, self._of_interest())
         except LedgerUnavailableError as error:
-            await self._show_outage(str(error))
+            self._asked_all_at = 0.0
+            self._show_outage(str(error))
             return
         self._count_phases()
         self._wake_what_is_archived(facts)
-        await self.writer.write({entry.key.uid: status for entry in self.roster if (status := self._status(entry, facts)) is not None})
+        built = ((entry.key.uid, self._status(entry, facts)) for entry in self.roster.awake())
+        self.writer.want({uid: status for uid, status in built if status is not None})
         self._look_again_at_what_drains(facts)
 
     # what to show
 
     def _of_interest(self) -> list[UUID]:
-        return [entry.key.uid for entry in self.roster if entry.of_interest or entry.key.uid in self.roster.unshown]
+        return [entry.key.uid for entry in self.roster.awake() if entry.of_interest or entry.key.uid in self.roster.unshown]
+
+    def _news(self, ids: list[UUID]) -> list[UUID]:
+        """Of a thousand runs most are as they were two seconds ago: those that changed, or whose change isn't shown yet, are looked at."""
+        now = time.monotonic()
+        if now - self._asked_all_at >= ALL_EVERY_SECONDS:
+            self._asked_all_at = self._asked_at = now
+            return ids
+        changed = ledger_progress.changed_within(self.engine, ids, round((now - self._asked_at + OVERLAP_SECONDS) * 1000))
+        self._asked_at = now
+        return [uid for uid in ids if uid in changed or self.roster.is_unshown(uid)]
 
     def _ask(self, ids: list[UUID]) -> Facts:
         for _ in range(FOLDS_A_TICK):
@@ -101,11 +121,12 @@ class ProgressLoop:
                 break
         control.settle(self.engine)
         return Facts(
-            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, ids)},
+            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, self._news(ids))},
             portal_problems=portal_reports.problems(self.engine),
             accounts=portal_reports.accounts(self.engine),
             content_setbacks=preparing.setbacks(self.engine, ids),
             queue_problem=self._ask_queue(),
+            portals=self.portals.current,
         )
 
     def _ask_queue(self) -> Problem | None:
@@ -141,7 +162,7 @@ class ProgressLoop:
                 *self._of_run(name, entry.key.uid, facts),
                 *_content_problems(entry, facts),
             ],
-            portal=self.portals.current.get(name),
+            portal=facts.portals.get(name),
             account={} if account is None else {"accountId": account.account_id, "accountType": account.account_type},
         )
 
@@ -158,7 +179,7 @@ class ProgressLoop:
     def _problems(self, portal: str, facts: Facts) -> list[Problem]:
         """What concerns a run of this portal; what an administrator must act on comes first."""
         found = []
-        if portal and portal not in self.portals.current:
+        if portal and portal not in facts.portals:
             found.append(
                 Problem(Reason.PORTAL_UNKNOWN, f"portal {portal!r} is no longer configured: ask the administrator to add it again")
             )
@@ -176,9 +197,9 @@ class ProgressLoop:
 
     # around it
 
-    async def _show_outage(self, message: str) -> None:
+    def _show_outage(self, message: str) -> None:
         shown = {}
-        for entry in self.roster:
+        for entry in self.roster.awake():
             if not entry.finished:
                 view = View(
                     simulation=entry.simulation,
@@ -189,7 +210,7 @@ class ProgressLoop:
                 shown[entry.key.uid] = while_database_is_away(view, Reason.DATABASE_UNAVAILABLE.meaning)
         if shown:
             log.warning("the ledger is away: %s", message)
-        await self.writer.write(shown)
+        self.writer.want(shown)
 
     def _look_at_portals(self) -> None:
         """What waits for a portal is looked at again as soon as the file changes."""
@@ -201,7 +222,7 @@ class ProgressLoop:
 
     def _wake_what_is_archived(self, facts: Facts) -> None:
         """It may go now."""
-        for entry in self.roster:
+        for entry in self.roster.awake():
             progress = facts.progress.get(entry.key.uid) if entry.simulation.deleting else None
             if progress is not None and (archive := progress.errands.get(Kind.ARCHIVE)) is not None and archive.done:
                 self.queue.add(entry.key)
@@ -209,7 +230,7 @@ class ProgressLoop:
     def _look_again_at_what_drains(self, facts: Facts) -> None:
         """A run that was stopped early counts what was being delivered then."""
         draining = {uid for uid, progress in facts.progress.items() if progress.run.status.terminal and progress.draining}
-        self.roster.unshown |= draining & {entry.key.uid for entry in self.roster}
+        self.roster.unshown |= draining & {entry.key.uid for entry in self.roster.awake()}
 
     def _count_phases(self) -> None:
         counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)

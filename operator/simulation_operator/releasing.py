@@ -64,7 +64,7 @@ async def release(api: Api, settings: ReleaseSettings, *, deadline_seconds: floa
 
 
 async def _held(api: Api, settings: ReleaseSettings) -> list[Simulation]:
-    return [each for scope in scopes_of(settings.watch_namespaces) for each in await api.list_all(scope) if each.held]
+    return [each for scope in scopes_of(settings.watch_namespaces) async for page in api.list_pages(scope) for each in page if each.held]
 
 
 async def _let_go(api: Api, simulation: Simulation) -> None:

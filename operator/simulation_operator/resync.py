@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import runs
-from simulation_core.ledger.values import Run
+from simulation_core.ledger.runs import Place
 from simulation_operator.api import Api, ApiError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
@@ -72,16 +72,22 @@ class Resync:
 
     async def once(self) -> None:
         """Takes in a complete list of every scope; only then may something count as missing."""
-        listed: list[Simulation] = []
+        listed: set[UUID] = set()
         for scope in self.scopes:
-            listed.extend(await self.api.list_all(scope))
-        for simulation in listed:
-            self.roster.see(simulation)
-            self.queue.add(simulation.key)
+            async for page in self.api.list_pages(scope):
+                listed.update(simulation.key.uid for simulation in page)
+                self._take_in(page)
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()
         if self.leadership.leading:
-            await self._miss({simulation.key.uid for simulation in listed})
+            await self._miss(listed)
+
+    def _take_in(self, page: Sequence[Simulation]) -> None:
+        for simulation in page:
+            self.roster.see(simulation)
+            entry = self.roster.get(simulation.key.uid)
+            if entry is not None and not entry.resting:
+                self.queue.add(simulation.key)
 
     async def _miss(self, listed: set[UUID]) -> None:
         """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked."""
@@ -90,15 +96,15 @@ class Resync:
                 # It may have been created after the list was made: the lifecycle asks for it by name before it concludes anything.
                 self.roster.lose(entry.key.uid)
                 self.queue.add(entry.key)
-        for run in await self.threads.ledger(runs.unfinished, self.engine):
-            if run.id in listed or run.deleted_ms is not None or not self._in_scope(run.namespace):
+        for run in await self.threads.ledger(runs.not_deleted, self.engine):
+            if run.id in listed or not self._in_scope(run.namespace):
                 continue
             self._absent(run)
         for run in await self.threads.ledger(runs.archiving, self.engine):  # whose finalizer was removed by hand
             if run.id not in listed and self._in_scope(run.namespace):
                 self._absent(run)
 
-    def _absent(self, run: Run) -> None:
+    def _absent(self, run: Place) -> None:
         if self.roster.get(run.id) is None:  # not one that a watch brought since
             self.roster.absent(run.id)
             self.queue.add(Key(run.namespace, run.name, run.id))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from simulation_core.clock import now_ms
 from simulation_core.reasons import Reason
-from simulation_operator.conditions import find
 from simulation_operator.resource import Key, Simulation
+from simulation_operator.resting import ENDED, rests, still_asked_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,8 @@ class Entry:
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
-    written_at: float = 0.0  # monotonic seconds
+    unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says
+    resting: bool = False  # nothing is left to decide or to show; of spec and status only the phase is kept
 
     @property
     def key(self) -> Key:
@@ -39,17 +41,11 @@ class Entry:
     @property
     def finished(self) -> bool:
         """The end has been shown; nothing is left to say about this Simulation."""
-        return self.written.get("phase") in {"Completed", "Failed", "Cancelled"}
+        return self.written.get("phase") in ENDED
 
     @property
     def of_interest(self) -> bool:
-        return not self.finished or self.simulation.deleting or _still_asked_for(self.written)
-
-
-def _still_asked_for(status: Mapping[str, Any]) -> bool:
-    """Something was begun after the end of the run, and its end isn't shown yet."""
-    verified = find(status, "Verified")
-    return verified.get("status") == "False" and verified.get("reason") != Reason.DIFFERENCES_FOUND
+        return not self.finished or self.simulation.deleting or still_asked_for(self.written)
 
 
 class Roster:
@@ -79,7 +75,13 @@ class Roster:
         uid = simulation.key.uid
         self._absences.pop(uid, None)
         entry = self._entries.get(uid)
-        if entry is None:
+        newest = entry is None or simulation.version >= entry.version
+        if newest and uid not in self.unshown and rests(simulation, now_ms()):
+            self._entries[uid] = _at_rest(simulation)
+            return False
+        if entry is not None and entry.resting and simulation.version < entry.version:
+            return False
+        if entry is None or entry.resting:
             self._entries[uid] = Entry(simulation=simulation, written=simulation.status, version=simulation.version)
             return True
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
@@ -108,9 +110,36 @@ class Roster:
         self.lose(uid)
         self._absences.pop(uid, None)
 
+    def is_unshown(self, uid: UUID) -> bool:
+        """More is known, or may be, than its status says."""
+        entry = self._entries.get(uid)
+        if entry is None:
+            return False
+        # What is of interest after its end is what a worker does with it then: of that the run's row says nothing.
+        return uid in self.unshown or entry.unshown_since is not None or not entry.written or entry.finished
+
+    def awake(self) -> list[Entry]:
+        """All but those that rest."""
+        return [entry for entry in self._entries.values() if not entry.resting]
+
     def waiting(self) -> list[Key]:
         """Those that have no run yet and may get one when the installation changes."""
         return [entry.key for entry in self if entry.verdict is not None and not entry.verdict.final]
+
+
+_KEPT = ("deletionPolicy",)  # of the spec: it says together with the finalizer whether it is held
+
+
+def _at_rest(simulation: Simulation) -> Entry:
+    """A new one: whoever still holds the old one finds that it isn't in the roster any more."""
+    phase = {"phase": simulation.status["phase"]}
+    return Entry(
+        simulation=replace(simulation, spec={name: simulation.spec[name] for name in _KEPT if name in simulation.spec}, status=phase),
+        observed_generation=simulation.generation,
+        written=phase,
+        version=simulation.version,
+        resting=True,
+    )
 
 
 def _asked(simulation: Simulation) -> tuple[object, ...]:

@@ -87,6 +87,7 @@ def _without_run(view: View, verdict: Verdict) -> dict[str, Any]:
         Condition("Complete", False, verdict.reason, verdict.message),
         Condition("Failed", verdict.final, verdict.reason, verdict.message),
         Condition("Finished", verdict.final, verdict.reason, verdict.message),
+        Condition("Suspended", False, verdict.reason, verdict.message),
     ]
     return {
         "observedGeneration": view.observed_generation,

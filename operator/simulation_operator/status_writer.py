@@ -1,10 +1,11 @@
-"""The only place that writes a Simulation's status: when it changed, once, through the limiter; Events follow what was written."""
+"""The only place that writes a Simulation's status: when it changed, through the limiter; Events follow what was written."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,35 +18,80 @@ from simulation_operator.roster import Entry, Roster
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 16  # so that the limiter, not the API server's answering time, says how many a second
+PHASE_COUNTS_SECONDS = 5.0  # a change of phase goes before news that are so much older
+
 
 class StatusWriter:
-    """Writes at most `writes_a_tick` statuses at a time: what is left is built anew on the next tick, so nothing stale waits in a queue."""
+    """Writes the latest status known of each Simulation, longest unshown first: with too many changes for the limit each gets its turn.
 
-    def __init__(self, *, api: Api, events: Events, roster: Roster, queue: KeyQueue[Key], writes_a_tick: int) -> None:
+    What is wanted is replaced as a whole by every look at the ledger, so nothing stale waits here.
+    """
+
+    def __init__(
+        self, *, api: Api, events: Events, roster: Roster, queue: KeyQueue[Key], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
         self._events = events
         self._roster = roster
         self._queue = queue
-        self._writes_a_tick = writes_a_tick
+        self._clock = clock
+        self._wanted: list[tuple[Entry, dict[str, Any]]] = []  # the first one last
+        self._in_work: set[UUID] = set()
+        self._news = asyncio.Event()
 
-    async def write(self, statuses: Mapping[UUID, dict[str, Any]]) -> None:
-        """Changes of phase first, then whose status is oldest."""
-        changed = []
+    def want(self, statuses: Mapping[UUID, dict[str, Any]]) -> None:
+        """What shall be shown, as of now. What is shown so already is done with."""
+        now = self._clock()
+        self._wanted = []
         for uid, status in statuses.items():
             entry = self._roster.get(uid)
             if entry is None:
                 continue
             if status == entry.written:
+                entry.unshown_since = None
                 self._roster.unshown.discard(uid)
-            else:
-                changed.append((entry, status))
-        changed.sort(key=lambda pair: (pair[0].written.get("phase") == pair[1].get("phase"), pair[0].written_at))
-        for entry, status in changed[: self._writes_a_tick]:
-            try:
-                await self._write(entry, status)
-            except ApiUnavailableError as error:
-                log.warning("%s", error)
-                return  # the next tick tries again
+                continue
+            if entry.unshown_since is None:
+                entry.unshown_since = now
+            self._wanted.append((entry, status))
+        self._wanted.sort(key=_urgency)
+        self._wanted.reverse()
+        self._news.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as writers:
+            for number in range(AT_ONCE):
+                writers.create_task(self._work(), name=f"write {number}")
+
+    async def finish(self) -> None:
+        """Writes all that is wanted, one after the other."""
+        while await self._write_next():
+            pass
+
+    async def _work(self) -> None:
+        while True:
+            await self._news.wait()
+            if not await self._write_next():
+                self._news.clear()
+
+    async def _write_next(self) -> bool:
+        """False: nothing is left."""
+        if not self._wanted:
+            return False
+        entry, status = self._wanted.pop()
+        uid = entry.key.uid
+        if uid in self._in_work or self._roster.get(uid) is not entry or status == entry.written:
+            return True  # the next look at the ledger sees it again, if it still differs
+        self._in_work.add(uid)
+        try:
+            await self._write(entry, status)
+        except ApiUnavailableError as error:
+            log.warning("%s", error)
+            self._wanted = []  # tried again after the next look
+        finally:
+            self._in_work.discard(uid)
+        return True
 
     async def _write(self, entry: Entry, status: dict[str, Any]) -> None:
         before = entry.written
@@ -59,16 +105,22 @@ class StatusWriter:
             raise
         except ApiError as error:
             _log_refusal(entry, error)
-            entry.written_at = time.monotonic()  # last in line, so that others get their turn
+            entry.unshown_since = None  # tried again with the next full look, so that others get their turn
             return
         if version >= entry.version:  # else a watch has brought a later one meanwhile
             entry.written, entry.version = status, version
         entry.refusal = ""
-        entry.written_at = time.monotonic()
-        self._roster.unshown.discard(entry.key.uid)
+        entry.unshown_since = None
         for happening in happenings(before, status, asked_for=entry.simulation.spec):
             log.info("%s: %s: %s", entry.key, happening.reason, happening.message)
-            await self._events.tell(entry.key, happening)
+            self._events.tell(entry.key, happening)
+
+
+def _urgency(wanted: tuple[Entry, Mapping[str, Any]]) -> float:
+    """Lowest first."""
+    entry, status = wanted
+    since = entry.unshown_since or 0.0
+    return since if entry.written.get("phase") == status.get("phase") else since - PHASE_COUNTS_SECONDS
 
 
 def _log_refusal(entry: Entry, error: ApiError) -> None:

@@ -18,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 import redis
+import yaml
 
 from simulation_sandbox import cluster as sandboxes
 from simulation_sandbox.demo.kubectl import Kubectl
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-EXAMPLES = sorted((CHECKOUT / "examples").glob("*.yaml"))
+SHORT_SECONDS = 60  # the longer ones are applied by tests/integration/operator
+EXAMPLES = sorted(
+    path for path in (CHECKOUT / "examples").glob("*.yaml") if yaml.safe_load(path.read_text())["spec"]["durationSeconds"] <= SHORT_SECONDS
+)
 QUIET_SECONDS = 10
 SOON_SECONDS = 30.0
 RELEASE = "simulation-operator"
@@ -262,7 +266,7 @@ def cluster(assets: Assets) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session", autouse=True)
 def examples(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Every example, applied as it is before the first test: their minute passes while other tests do their work."""
+    """Every example that ends soon, applied as it is before the first test: their minute passes while other tests do their work."""
     runs = Runs.begin(cluster, "examples", tmp_path_factory.mktemp("examples"))
     for example in EXAMPLES:
         runs.apply(example)

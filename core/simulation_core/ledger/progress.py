@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping, text
 
-from simulation_core.clock import from_ms, to_ms
+from simulation_core.clock import to_ms
 from simulation_core.ledger import contents, errands
 from simulation_core.ledger.dispatch import LOOKED_AT
 from simulation_core.ledger.engine import transaction
@@ -71,6 +71,11 @@ FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
 WHERE s.id = ANY(CAST(:ids AS uuid[]))
 """
 
+CHANGED = """
+SELECT id FROM simulations
+WHERE id = ANY(CAST(:ids AS uuid[])) AND updated_at >= statement_timestamp() - :within * interval '1 millisecond'
+"""
+
 FAILURES = """
 SELECT ids.id AS simulation_id, e.record, e.reason, e.message, e.correlation_id, e.occurred_at
 FROM unnest(CAST(:ids AS uuid[])) AS ids (id)
@@ -98,10 +103,10 @@ def progress(engine: Engine, ids: Iterable[UUID]) -> list[Progress]:
     return [_progress(rows[one], failures.get(one, []), states.get(one, {}), counted.get(one)) for one in wanted if one in rows]
 
 
-def changed_since(engine: Engine, since_ms: int) -> set[UUID]:
-    """Runs whose row changed at or after `since_ms` by Postgres's clock. Overlap a little: commits aren't in clock order."""
+def changed_within(engine: Engine, ids: Iterable[UUID], within_ms: int) -> set[UUID]:
+    """Which of these runs' rows changed in the last so many milliseconds, by Postgres's clock alone."""
     with transaction(engine) as connection:
-        return set(connection.scalars(text("SELECT id FROM simulations WHERE updated_at >= :since"), {"since": from_ms(since_ms)}))
+        return set(connection.scalars(text(CHANGED), {"ids": list(ids), "within": within_ms}))
 
 
 def _failures(connection: Connection, ids: list[UUID]) -> dict[UUID, list[Failure]]:

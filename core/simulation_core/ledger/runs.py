@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.rows import SELECT_RUNS, runs_by_id, to_run
+from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.values import Run
 from simulation_core.reasons import Reason
 
@@ -17,25 +18,30 @@ def get(engine: Engine, id: UUID) -> Run | None:  # noqa: A002 - the column's na
         return runs_by_id(connection, [id]).get(id)
 
 
-def unfinished(engine: Engine) -> list[Run]:
-    """Every run that may still need something: not terminal, or its CR not yet known to be gone. Oldest first."""
+class Place(NamedTuple):
+    """A run and the Simulation it belongs to."""
+
+    id: UUID
+    namespace: str
+    name: str
+
+
+def not_deleted(engine: Engine) -> list[Place]:
+    """Every run whose Simulation is not yet known to be gone, ended ones included. Oldest first."""
     with transaction(engine) as connection:
-        rows = connection.execute(
-            text(f"""
-                {SELECT_RUNS}
-                WHERE s.deleted_at IS NULL OR s.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')
-                ORDER BY s.created_at, s.id
-            """)
-        )
-        return [to_run(row) for row in rows.mappings()]
+        rows = connection.execute(text("SELECT id, namespace, name FROM simulations WHERE deleted_at IS NULL ORDER BY created_at, id"))
+        return [Place(*row) for row in rows]
 
 
-def archiving(engine: Engine) -> list[Run]:
+def archiving(engine: Engine) -> list[Place]:
     """Runs of which a worker is asked to archive what they created."""
-    open_errand = "SELECT FROM errands e WHERE e.simulation_id = s.id AND e.kind = 'archive' AND e.state <> 2"
+    question = """
+        SELECT s.id, s.namespace, s.name FROM simulations s
+        WHERE EXISTS (SELECT FROM errands e WHERE e.simulation_id = s.id AND e.kind = 'archive' AND e.state <> 2)
+        ORDER BY s.created_at, s.id
+    """
     with transaction(engine) as connection:
-        rows = connection.execute(text(f"{SELECT_RUNS} WHERE EXISTS ({open_errand}) ORDER BY s.created_at, s.id"))
-        return [to_run(row) for row in rows.mappings()]
+        return [Place(*row) for row in connection.execute(text(question))]
 
 
 def mark_failed(engine: Engine, id: UUID, reason: Reason, message: str) -> None:  # noqa: A002 - the column's name

@@ -172,6 +172,8 @@ def decide(seen: Observation) -> Decision:
         return Decision(Wait(), Reason.DATABASE_UNAVAILABLE, f"{seen.ledger_problem}. Work goes on by itself when it is back")
     if seen.simulation is None or seen.simulation.deleting:
         return _end_what_is_gone(seen)
+    if seen.resting:
+        return Decision(Nothing(), Reason.COMPLETED, "it has ended, and its end is shown")
     if seen.simulation.to_be_archived is not seen.simulation.held:
         return _hold_or_release(seen.simulation)
     if seen.run is None:

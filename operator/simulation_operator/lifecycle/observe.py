@@ -29,6 +29,7 @@ class Observation:
     portals: Portals
     now_ms: int  # by this machine's clock, which may differ a little from Postgres's
     sources: ContentSources = field(default_factory=ContentSources)
+    resting: bool = False  # it ended and nothing is left to do; its spec isn't at hand
     run: Run | None = None  # its row in the ledger
     planned: bool = False  # every batch is stored and published
     demand: Demand | None = None  # what the plan asks of its portal, once it is planned and until the run ends
@@ -58,6 +59,7 @@ class Observer:
             portals=self.portals.current,
             now_ms=now_ms(),
             sources=self.sources,
+            resting=entry is not None and entry.resting,
         )
         try:
             return await self._ask_ledger(seen)

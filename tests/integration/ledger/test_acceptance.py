@@ -53,7 +53,7 @@ def test_two_acceptances_at_once_make_one_run(engine, make_run):
     for thread in threads:
         thread.join(20)
     assert failures == []
-    assert [run.id for run in runs.unfinished(engine)] == [maker.id]
+    assert [run.id for run in runs.not_deleted(engine)] == [maker.id]
 
 
 def test_a_window_that_passed_is_failed_at_once(engine, make_run):
@@ -171,9 +171,9 @@ def test_marking_a_run_failed_ends_it_once(engine, make_run):
     assert (run.status, run.reason, run.message) == (Status.FAILED, "SpecInvalid", "spec.scenario: no")
 
 
-def test_a_run_stays_unfinished_until_it_ended_and_its_resource_is_gone(engine, make_run):
+def test_a_run_belongs_to_a_resource_until_that_is_known_to_be_gone(engine, make_run):
     ended = make_run().accepted()
     control.cancel(engine, ended.id)
-    assert [run.id for run in runs.unfinished(engine)] == [ended.id]
+    assert [run.id for run in runs.not_deleted(engine)] == [ended.id]
     control.delete(engine, ended.id)
-    assert runs.unfinished(engine) == []
+    assert runs.not_deleted(engine) == []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+from sqlalchemy import text
+
 from simulation_core.ledger import contents, control, finishes, progress
+from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import ContentCounts, Finish, Outcome, RecordResult
 
 
@@ -45,14 +48,16 @@ def test_folding_takes_limited_bites_and_ends(engine, make_run):
     assert sum(shown.delivered) == 5
 
 
-def test_changed_since_names_what_moved(engine, make_run):
-    still, moving = make_run().published(), make_run().published()
-    since = progress.progress(engine, [still.id])[0].run.accepted_ms
-    assert progress.changed_since(engine, since) == {still.id, moving.id}
-    with_clock = 10**6 + since
-    assert progress.changed_since(engine, with_clock) == set()
-    control.suspend(engine, moving.id)
-    assert moving.id in progress.changed_since(engine, since)
+def test_what_changed_lately_is_named_among_those_asked_for(engine, make_run):
+    still, moving, other = (make_run().published() for _ in range(3))
+    asked = [still.id, moving.id]
+    assert progress.changed_within(engine, asked, within_ms=60_000) == set(asked)
+    assert progress.changed_within(engine, asked, within_ms=0) == set()
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE simulations SET updated_at = updated_at - interval '1 hour'"))
+    for run in (moving, other):
+        control.suspend(engine, run.id)
+    assert progress.changed_within(engine, asked, within_ms=60_000) == {moving.id}
 
 
 def test_who_wrote_the_contents_is_told(engine, make_run):

@@ -171,7 +171,7 @@ def test_a_finish_after_deletion_is_harmless_and_counted(engine, make_run):
     gone = runs.get(engine, run.id)
     assert (gone.status, gone.records_processed) == (Status.CANCELLED, 1)
     assert gone.deleted_ms is not None
-    assert runs.unfinished(engine) == []
+    assert runs.not_deleted(engine) == []
 
 
 def test_settling_waits_for_a_resume_under_way(engine, make_run, in_thread, waiting_backends, until):

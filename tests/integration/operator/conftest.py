@@ -67,6 +67,9 @@ class Cluster:
         body["spec"] = {field: value for field, value in body["spec"].items() if value is not None}
         return self._custom.create_namespaced_custom_object(**self._where, body=body)
 
+    def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        return self._custom.create_namespaced_custom_object(**self._where, body=manifest)
+
     def exists(self, name: str = "launch") -> bool:
         items = self._custom.list_namespaced_custom_object(**self._where, field_selector=f"metadata.name={name}")["items"]
         return bool(items)

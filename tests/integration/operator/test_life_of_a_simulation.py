@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
+from simulation_sandbox.demo.kubectl import Kubectl
 from simulation_sandbox.waiting import wait_for
 
 
@@ -38,6 +39,42 @@ def test_describe_tells_the_story(cluster, operator):
     wait_for(lambda: len(cluster.events()) >= len(told), what="the Events", within_seconds=10)
     assert sorted(event.reason for event in cluster.events()) == sorted(told)
     assert all(event.type == "Normal" for event in cluster.events())
+
+
+def test_kubectl_wait_returns_at_the_end(cluster, operator, control_plane):
+    kubectl = Kubectl(control_plane)
+
+    def wait_for_condition(condition: str) -> str:
+        return kubectl("wait", f"--for=condition={condition}", "simulation/launch", "-n", cluster.namespace, "--timeout=30s")
+
+    cluster.create()
+    assert "condition met" in wait_for_condition("Progressing")
+    assert "condition met" in wait_for_condition("Complete=False")
+    cluster.patch(cancel=True)
+    assert "condition met" in wait_for_condition("Finished")
+    assert "condition met" in wait_for_condition("Complete=False")
+
+
+def test_what_has_ended_is_not_looked_at_again(cluster, operator, ledger):
+    """However many there are: neither by the lists nor after a restart."""
+    for number in range(5):
+        cluster.create(name=f"old-{number}", cancel=True)
+    for number in range(5):
+        cluster.wait_for_phase("Cancelled", name=f"old-{number}")
+    operator.stop()
+    before = [cluster.get(f"old-{number}")["metadata"]["resourceVersion"] for number in range(5)]
+    operator.start()
+    wait_for(lambda: operator.metric("simulation_operator_resyncs_total") >= 3, what="three lists", within_seconds=30)
+    assert operator.metric("simulation_operator_reconciles_total") == 0
+    assert operator.metric("simulation_operator_simulations") == 5
+    assert [cluster.get(f"old-{number}")["metadata"]["resourceVersion"] for number in range(5)] == before
+    gone = cluster.get("old-0")
+    cluster.delete("old-0")
+    wait_for(
+        lambda: ledger("SELECT 1 FROM simulations WHERE id::text = %s AND deleted_at IS NOT NULL", gone["metadata"]["uid"]),
+        what="the deletion to be noted",
+        within_seconds=20,
+    )
 
 
 def test_a_run_suspended_from_birth_gets_its_start_when_it_is_resumed(cluster, operator, ledger):

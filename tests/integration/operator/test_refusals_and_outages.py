@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
+import kubernetes
 import psycopg
 import pytest
 import yaml
@@ -12,6 +14,9 @@ from simulation_core.ledger import migrate
 from simulation_sandbox.controlplane import ControlPlane
 from simulation_sandbox.postgres import Postgres, Tuning
 from simulation_sandbox.waiting import wait_for
+
+ROOT = Path(__file__).parents[3]
+CRD_NAME = "simulations.simulation-operator.dev"
 
 
 def test_an_unknown_portal_waits_and_goes_on_when_it_is_configured(cluster, operator, ledger):
@@ -188,6 +193,25 @@ def test_without_the_definition_the_process_ends_with_one_line(make_operator, em
     assert operator.launch().wait(30) == 1
     assert operator.log.splitlines()[-1].startswith("simulation-operator: the CustomResourceDefinition simulations.simulation-operator.dev")
     assert "Traceback" not in operator.log
+
+
+def test_a_definition_that_is_removed_ends_the_process_and_its_last_line_says_why(make_operator, empty_control_plane, migrated_url):
+    """Whoever removed it removed every Simulation with it; a process that goes on would never see those of a new one."""
+    with kubernetes.config.new_client_from_config(str(empty_control_plane.kubeconfig)) as client:
+        api = kubernetes.client.ApiextensionsV1Api(client)
+        api.create_custom_resource_definition(yaml.safe_load((ROOT / "crds/simulation.yaml").read_text()))
+        operator = make_operator(migrated_url)
+        operator.env["KUBECONFIG"] = str(empty_control_plane.kubeconfig)
+        wait_for(lambda: "NotFound" not in str(established(api)), what="the definition", within_seconds=30)
+        operator.start()
+        api.delete_custom_resource_definition(CRD_NAME)
+        assert operator.child.wait(60) == 1
+    assert operator.log.splitlines()[-1].startswith("simulation-operator: the CustomResourceDefinition simulations.simulation-operator.dev")
+
+
+def established(api) -> list[str]:
+    found = api.read_custom_resource_definition(CRD_NAME)
+    return [each.type for each in (found.status.conditions if found.status else None) or [] if each.status == "True"] or ["NotFound"]
 
 
 def test_sigterm_while_waiting_for_the_api_server_ends_the_process(make_operator, migrated_url, tmp_path):

@@ -65,3 +65,43 @@ async def test_writes_pass_in_the_order_in_which_they_asked(time: Time) -> None:
 
     await asyncio.gather(*(write(number) for number in range(30)))
     assert passed == list(range(30))
+
+
+async def order_of_passing(time: Time, *, patient: int, others: int) -> list[str]:
+    writes = limiter(time)
+    passed: list[str] = []
+
+    async def write(name: str) -> None:
+        await writes.take(patient=name == "patient")
+        passed.append(name)
+
+    await asyncio.gather(*(write("other") for _ in range(others)), *(write("patient") for _ in range(patient)))
+    return passed
+
+
+async def test_patient_writes_let_the_others_pass(time: Time) -> None:
+    passed = await order_of_passing(time, patient=10, others=42)
+    assert passed.index("patient") == 7
+    assert passed[:48].count("patient") == 6
+
+
+async def test_of_eight_writes_one_may_be_patient_however_many_wait(time: Time) -> None:
+    passed = await order_of_passing(time, patient=20, others=140)
+    assert [number for number, name in enumerate(passed) if name == "patient"] == list(range(7, 160, 8))
+
+
+async def test_patient_writes_alone_have_the_whole_rate(time: Time) -> None:
+    await order_of_passing(time, patient=90, others=0)
+    assert time.seconds == pytest.approx((90 - 10) / 40)
+
+
+async def test_who_gives_up_waiting_holds_nobody_up(time: Time) -> None:
+    writes = limiter(time)
+    for _ in range(10):
+        await writes.take()
+    tasks = [asyncio.create_task(writes.take(patient=number % 2 == 0)) for number in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks[::3]:
+        task.cancel()
+    done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [isinstance(each, asyncio.CancelledError) for each in done] == [number % 3 == 0 for number in range(20)]

@@ -26,11 +26,11 @@ async def write_with(answers: list[Any]) -> None:
     roster = Roster()
     roster.see(Simulation(key=KEY, generation=1, spec={}))
     writer = StatusWriter(
-        api=Mock(patch_status=AsyncMock(side_effect=answers)), events=Mock(tell=AsyncMock()), roster=roster, queue=KeyQueue[Key](),
-        writes_a_tick=10,
+        api=Mock(patch_status=AsyncMock(side_effect=answers)), events=Mock(), roster=roster, queue=KeyQueue[Key]()
     )  # fmt: skip
     for number in range(len(answers)):
-        await writer.write({KEY.uid: {"phase": "Running", "recordsProcessed": number + 1}})
+        writer.want({KEY.uid: {"phase": "Running", "recordsProcessed": number + 1}})
+        await writer.finish()
 
 
 async def test_a_refused_status_is_logged_once_for_each_way_it_is_refused(caplog: pytest.LogCaptureFixture) -> None:

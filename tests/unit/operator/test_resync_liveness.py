@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -26,10 +27,10 @@ class Clock:
 class Lists:
     answers = True
 
-    async def list_all(self, _: str | None) -> list[Any]:
+    async def list_pages(self, _: str | None) -> AsyncIterator[list[Any]]:
         if not self.answers:
             raise ApiUnavailableError("listing: the API server can't be reached")
-        return []
+        yield []
 
 
 async def looked(resync: Resync) -> None:

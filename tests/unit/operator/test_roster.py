@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from simulation_operator.resource import Key, Simulation
+from simulation_operator.resource import ARCHIVE_FINALIZER, Key, Simulation
 from simulation_operator.roster import Roster
 
 SIMULATION = Simulation(key=Key("team", "launch", uuid4()), generation=2, spec={})
@@ -85,3 +85,99 @@ def test_absences_are_counted_until_it_is_seen_again() -> None:
     assert roster.get(SIMULATION.key.uid) is None
     roster.see(seen())
     assert roster.absences(SIMULATION.key.uid) == 0
+
+
+ENDED = {
+    "phase": "Completed",
+    "observedGeneration": 2,
+    "recordsProcessed": 5,
+    "conditions": [{"type": "Finished", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+}
+
+
+def test_one_that_ended_rests_and_nothing_but_its_phase_is_kept() -> None:
+    roster = Roster()
+    assert not roster.see(seen(status=ENDED, spec={"totalRecords": 5}))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert (entry.resting, entry.finished) == (True, True)
+    assert (entry.written, entry.simulation.spec) == ({"phase": "Completed"}, {})
+    assert roster.awake() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"generation": 3},
+        {"deleting": True},
+        {"status": {**ENDED, "phase": "Running"}},
+        {"spec": {"ttlSecondsAfterFinished": 60}},
+    ],
+    ids=["a change of its spec", "its deletion", "a retry", "the end of its time to live"],
+)
+def test_what_may_ask_for_something_wakes_it_with_all_that_is_known(change: dict[str, Any]) -> None:
+    roster = Roster()
+    roster.see(seen(status=ENDED, version=10))
+    assert roster.see(seen(**{"status": ENDED, "version": 11, **change}))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.written["recordsProcessed"] == 5
+    assert roster.awake() == [entry]
+
+
+def test_it_rests_until_its_time_to_live_is_over() -> None:
+    far = {"ttlSecondsAfterFinished": 2_000_000_000}
+    assert not Roster().see(seen(status=ENDED, spec=far))
+
+
+def test_an_old_list_does_not_wake_it() -> None:
+    roster = Roster()
+    roster.see(seen(status=ENDED, version=10))
+    assert not roster.see(seen(status={**ENDED, "phase": "Running"}, version=9))
+    assert roster.awake() == []
+
+
+def test_one_that_ends_while_it_is_known_comes_to_rest() -> None:
+    roster = Roster()
+    roster.see(seen(status={"phase": "Running", "observedGeneration": 2}, version=10))
+    roster.unshown.add(SIMULATION.key.uid)
+    roster.see(seen(status=ENDED, version=11))
+    assert len(roster.awake()) == 1, "more is to be shown"
+    roster.unshown.discard(SIMULATION.key.uid)
+    assert not roster.see(seen(status=ENDED, version=11))
+    assert roster.awake() == []
+
+
+def test_a_list_from_before_our_last_write_does_not_put_it_to_rest() -> None:
+    roster = Roster()
+    roster.see(seen(status={"phase": "Running"}, version=12))
+    roster.see(seen(status=ENDED, version=11))
+    assert len(roster.awake()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "handled"),
+    [
+        ({"retry_token": "a"}, {"handledRetryToken": "a"}),
+        ({"verify_token": "a"}, {"handledVerifyToken": "a"}),
+        ({"finalizers": (ARCHIVE_FINALIZER,)}, {}),
+        ({"spec": {"deletionPolicy": "Archive"}}, {}),
+    ],
+    ids=["a retry", "a verification", "a finalizer to be removed", "a finalizer that is missing"],
+)
+def test_a_wish_after_the_end_wakes_it_until_it_is_handled(change: dict[str, Any], handled: dict[str, Any]) -> None:
+    roster = Roster()
+    roster.see(seen(status=ENDED, version=10))
+    assert roster.see(seen(**{"status": ENDED, "version": 11, **change}))
+    if handled:
+        assert not roster.see(seen(**{"status": {**ENDED, **handled}, "version": 12, **change}))
+        assert roster.awake() == []
+
+
+def test_one_that_is_held_rests_too_and_is_known_to_be_held() -> None:
+    roster = Roster()
+    roster.see(seen(status=ENDED, spec={"deletionPolicy": "Archive"}, finalizers=(ARCHIVE_FINALIZER,)))
+    entry = roster.get(SIMULATION.key.uid)
+    assert entry is not None
+    assert entry.resting
+    assert (entry.simulation.held, entry.simulation.to_be_archived) == (True, True)

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from simulation_core.errors import LedgerUnavailableError
+from simulation_core.portals import Portals
 from simulation_core.reasons import Reason
 from simulation_operator.conditions import find
 from simulation_operator.keys import KeyQueue
@@ -39,15 +40,17 @@ def roster() -> Roster:
 
 
 async def shown(roster: Roster) -> dict[str, Any]:
-    """The status that one tick of the progress loop wrote; empty if it wrote none."""
-    writer = Mock(write=AsyncMock())
-    threads = Mock(ledger=AsyncMock(return_value=Facts(progress={}, portal_problems={}, accounts={}, queue_problem=None)))
+    """The status that one tick of the progress loop wants shown; empty if it wants none."""
+    writer = Mock()
+    threads = Mock(
+        ledger=AsyncMock(return_value=Facts(progress={}, portal_problems={}, accounts={}, queue_problem=None, portals=Portals({})))
+    )
     loop = ProgressLoop(
         engine=Mock(), threads=threads, roster=roster, queue=KeyQueue[Key](), portals=Mock(current={}), writer=writer, metrics=METRICS,
         leadership=Mock(state=State.LEADING, leading=True), eviction_policy=lambda: "noeviction", every_seconds=1,
     )  # fmt: skip
     await loop.tick()
-    return dict(writer.write.call_args.args[0].get(KEY.uid, {}))
+    return dict(writer.want.call_args.args[0].get(KEY.uid, {}))
 
 
 async def reconcile_with(roster: Roster, errors: list[Exception | None], monkeypatch: Any) -> None:

@@ -1,0 +1,119 @@
+"""With more changes than may be written every Simulation gets its turn, and what is written is the latest that is known."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+from uuid import UUID, uuid4
+
+import pytest
+
+from simulation_operator.api import ApiUnavailableError
+from simulation_operator.keys import KeyQueue
+from simulation_operator.resource import Key, Simulation
+from simulation_operator.roster import Roster
+from simulation_operator.status_writer import PHASE_COUNTS_SECONDS, StatusWriter
+
+NAMES = ("first", "second", "third")
+
+
+class Server:
+    """Takes statuses, so many until it goes away."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[str, Any]] = []
+        self.room = 100
+
+    async def patch_status(self, key: Key, status: dict[str, Any]) -> int:
+        if not self.room:
+            raise ApiUnavailableError("away")
+        self.room -= 1
+        self.written.append((key.name, status.get("recordsProcessed")))
+        return len(self.written)
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.server = Server()
+        self.roster = Roster()
+        self.uids = {name: uuid4() for name in NAMES}
+        for name, uid in self.uids.items():
+            self.roster.see(Simulation(key=Key("team", name, uid), generation=1, spec={}, status={"phase": "Running"}))
+        self.events = Mock()
+        self.writer = StatusWriter(
+            api=self.server, events=self.events, roster=self.roster, queue=KeyQueue[Key](), clock=lambda: self.seconds
+        )  # fmt: skip
+
+    def want(self, at_seconds: float, **records: int) -> None:
+        self.seconds = at_seconds
+        self.writer.want({self.uids[name]: self.status(count) for name, count in records.items()})
+
+    def want_end(self, name: str, **others: int) -> None:
+        wanted: dict[UUID, dict[str, Any]] = {self.uids[other]: self.status(count) for other, count in others.items()}
+        self.writer.want({**wanted, self.uids[name]: {"phase": "Completed"}})
+
+    @staticmethod
+    def status(count: int) -> dict[str, Any]:
+        return {"phase": "Running", "recordsProcessed": count}
+
+
+@pytest.fixture
+def writing() -> Writer:
+    return Writer()
+
+
+async def test_who_waits_longest_is_written_first_and_with_the_latest(writing: Writer) -> None:
+    writing.want(0, second=1)
+    writing.want(1, second=2, first=1)
+    writing.want(2, second=3, first=2, third=1)
+    await writing.writer.finish()
+    assert writing.server.written == [("second", 3), ("first", 2), ("third", 1)]
+
+
+async def test_who_was_written_goes_to_the_end_of_the_line(writing: Writer) -> None:
+    writing.want(0, first=1, second=1)
+    writing.server.room = 1
+    await writing.writer.finish()
+    writing.server.room = 100
+    writing.want(2, first=2, second=2)
+    await writing.writer.finish()
+    assert [name for name, _ in writing.server.written] == ["first", "second", "first"]
+
+
+async def test_a_change_of_phase_goes_before_what_is_a_little_older(writing: Writer) -> None:
+    writing.want(0, first=1)
+    writing.seconds = PHASE_COUNTS_SECONDS - 1
+    writing.want_end("second", first=2)
+    await writing.writer.finish()
+    assert [name for name, _ in writing.server.written] == ["second", "first"]
+
+
+async def test_but_not_before_what_is_much_older(writing: Writer) -> None:
+    writing.want(0, first=1)
+    writing.seconds = PHASE_COUNTS_SECONDS + 1
+    writing.want_end("second", first=2)
+    await writing.writer.finish()
+    assert [name for name, _ in writing.server.written] == ["first", "second"]
+
+
+async def test_what_is_shown_already_is_not_written(writing: Writer) -> None:
+    writing.want(0, first=1)
+    await writing.writer.finish()
+    writing.want(2, first=1)
+    await writing.writer.finish()
+    assert len(writing.server.written) == 1
+
+
+async def test_who_stopped_leading_writes_nothing_that_still_waits(writing: Writer) -> None:
+    writing.want(0, first=1)
+    writing.writer.want({})
+    await writing.writer.finish()
+    assert writing.server.written == []
+
+
+async def test_a_simulation_that_is_gone_is_not_written(writing: Writer) -> None:
+    writing.want(0, first=1)
+    writing.roster.lose(writing.uids["first"])
+    await writing.writer.finish()
+    assert writing.server.written == []
