@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from simulation_cli.drawing.terminal import table
 from simulation_cli.resource import ClusterSimulation
 from simulation_cli.summary import NOTHING
-from simulation_core.portals import Portal, parse_portals
+from simulation_core.portals import TIERS, Portal, parse_portals
 from simulation_core.reasons import Reason
 
 CALLS_TODAY = "simulation_worker_budget_calls_today"
@@ -102,7 +102,7 @@ def _row(portal: Known) -> tuple[Any, ...]:
     if (configured := portal.configured) is not None:
         left = NOTHING if portal.calls_left_today is None else portal.calls_left_today
         limits = (
-            configured.tier,
+            _tier(configured),
             str(configured.calls_per_ten_seconds),
             str(configured.calls_per_day),
             str(left),
@@ -110,3 +110,9 @@ def _row(portal: Known) -> tuple[Any, ...]:
         )
     account = (NOTHING if portal.account_id is None else portal.account_id, portal.account_type or NOTHING)
     return (portal.name, *limits, *account, portal.live, portal.trouble or NOTHING)
+
+
+def _tier(portal: Portal) -> str:
+    """None where the portal takes more calls than its tier does: then nobody named a tier, and this is only the default."""
+    ten_seconds, day = TIERS[portal.tier]
+    return portal.tier if portal.calls_per_ten_seconds <= ten_seconds and portal.calls_per_day <= day else NOTHING

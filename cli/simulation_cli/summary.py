@@ -70,11 +70,18 @@ def _row(simulation: ClusterSimulation, now_ms: int, wide: bool, everywhere: boo
         shown["recordsProcessed"],
         shown["recordsFailed"],
         shown["totalRecords"],
-        _close(until(simulation.moment_ms("nextRecordTime"), now_ms)),
+        _close(_next(simulation, now_ms)),
         _close(until(simulation.moment_ms("estimatedCompletionTime"), now_ms)),
         _close(age(simulation, now_ms)),
         *more,
     )
+
+
+def _next(simulation: ClusterSimulation, now_ms: int) -> str:
+    """What fell due while it is suspended isn't begun now."""
+    moment_ms = simulation.moment_ms("nextRecordTime")
+    missed = simulation.phase == "Suspended" and moment_ms is not None and moment_ms <= now_ms
+    return NOTHING if missed else until(moment_ms, now_ms)
 
 
 def until(moment_ms: int | None, now_ms: int) -> str:

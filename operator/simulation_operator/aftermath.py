@@ -13,6 +13,8 @@ from simulation_core.reasons import Reason
 from simulation_operator.conditions import Condition
 from simulation_operator.resource import Simulation
 
+_AS_IT_SHOULD_BE = frozenset({Reason.VERIFYING, Reason.ARCHIVING, Reason.DRAINING})
+
 
 def conditions(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> list[Condition]:
     """`problem`: why the portal isn't served, where it isn't."""
@@ -76,9 +78,9 @@ def _how_far(state: ErrandState) -> dict[str, int]:
 
 
 def _why_not_yet(state: ErrandState, problem: tuple[Reason, str] | None, otherwise: Reason) -> tuple[Reason, str]:
-    if state.reason is not None:
-        return Reason(state.reason), state.message
-    return problem or (otherwise, otherwise.meaning)
+    """What the worker said last, unless all was well by then and it isn't any more."""
+    reason, message = (otherwise, otherwise.meaning) if state.reason is None else (Reason(state.reason), state.message)
+    return problem if problem is not None and reason in _AS_IT_SHOULD_BE else (reason, message)
 
 
 def _counts(result: Mapping[str, Any], what: str) -> dict[str, int]:

@@ -64,7 +64,7 @@ def _halt(progress: Progress) -> tuple[Reason, str]:
     if progress.draining:
         return Reason.DRAINING, f"Draining {progress.draining}: batches that were begun are being finished; nothing new is begun."
     if progress.run.run_state is RunState.SUSPENDED:
-        return Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on."
+        return Reason.SUSPENDED, "Nothing new is begun: set spec.suspend to false to go on."
     return Reason.DRAINING, "Ending: nothing new is begun."
 
 

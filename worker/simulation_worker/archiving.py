@@ -30,6 +30,10 @@ RECORDS_A_STEP = 1_000
 CLAIMS_AGAIN_MS = 2_000
 SWEEP_AGAIN_MS = LEASE_MS + round(CALL_DEADLINE_SECONDS * 1000)  # by then every write that a lost claim began has arrived, and can be found
 
+LOOKED_FOR_AGAIN = (
+    f"It ends once nothing more is found {SWEEP_AGAIN_MS // 1000} seconds later: HubSpot may carry out a write after its sender gave up."
+)
+
 
 class Archival(BaseModel):
     """How far it is: stored as JSON after each step. Rounds are counted from 0."""
@@ -88,7 +92,7 @@ class _Archiver:
             return Done(result=self._state.result)
         self._state = self._state.next_round()
         self._save()
-        return Later(wait_ms=self._sweep_again_ms)
+        return Later(wait_ms=self._sweep_again_ms, reason=Reason.ARCHIVING, message=LOOKED_FOR_AGAIN)
 
     def _from_ledger(self) -> bool:
         """False: told to stop."""

@@ -31,6 +31,7 @@ TIMEOUT_SECONDS = 10.0
 # No second tries: somebody sits in front of it, and urllib3 would log each of them.
 RETRIES = False
 
+_PASSING = frozenset({408, 409, 429, *range(500, 600)})  # another time it may be answered
 _DONE = {"get": "read", "list": "listed", "patch": "changed"}
 
 
@@ -87,7 +88,7 @@ class Cluster:
                 return NoSuchSimulationError(f"{what} was deleted and created again meanwhile: that is another one. Ask again for it")
             case 400 | 422 if right.resource == SIMULATIONS:
                 return (CalledWronglyError if error.status == 400 else NotPossibleError)(f"{failed}: {said}")
-        return UnreachableError(f"{failed}: {error.status} {said}. Try again later")
+        return UnreachableError(f"{failed}: {error.status} {said}{'. Try again later' if error.status in _PASSING else ''}")
 
     def _absent(self, what: str, *, named: bool) -> CommandError:
         """A Status that names what isn't there comes from an API server that knows its kind."""

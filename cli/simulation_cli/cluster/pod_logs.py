@@ -34,6 +34,7 @@ class Extent:
 class Line:
     pod: Pod
     text: str
+    is_said: bool = True  # False: why there is nothing to read of this pod
 
 
 def read(cluster: Cluster, pod: Pod, extent: Extent) -> list[Line]:
@@ -82,7 +83,7 @@ def _pour(cluster: Cluster, pod: Pod, extent: Extent, lines: queue.Queue[Line | 
 
 
 def _silent(pod: Pod, error: UnreachableError) -> Line:
-    return Line(pod, f"({error})")
+    return Line(pod, str(error), is_said=False)
 
 
 def _lines(answer: Any) -> Iterator[str]:

@@ -102,7 +102,9 @@ def logs(  # noqa: PLR0913 - a command's options are its parameters
         else:
             lines = _sorted(cluster, operator_namespace, component, extent)
         for line in lines:
-            if wanted(line.text):
+            if not line.is_said:
+                typer.echo(f"note: {line.text}", err=True)
+            elif wanted(line.text):
                 typer.echo(_json(line) if output is Output.JSON else f"{line.pod.name}  {line.text}")
 
 

@@ -139,6 +139,17 @@ def test_logs_of_a_simulation_are_those_that_name_it(cli: Any, cluster: Any, pod
     ]
 
 
+def test_a_pod_whose_log_cannot_be_read_is_named_also_where_one_simulation_is_meant(
+    cli: Any, cluster: Any, kubelet: Kubelet, pods: dict[str, list[str]]
+) -> None:
+    cluster.create("launch")
+    kubelet.stop()
+    ended = cli("logs", "launch", "--operator-namespace", cluster.namespace)
+    assert (ended.code, ended.out) == (0, "")
+    for component in ("operator", "scheduler", "worker"):
+        assert f"note: the log of pod {cluster.namespace}/{component} can't be read" in ended.err
+
+
 def test_logs_ask_only_for_what_is_wanted(cli: Any, cluster: Any, kubelet: Kubelet, pods: dict[str, list[str]]) -> None:
     cli("logs", "-c", "worker", "--since", "10m", "--tail", "3", "--operator-namespace", cluster.namespace)
     (asked,) = kubelet.asked

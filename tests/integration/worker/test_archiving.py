@@ -81,7 +81,10 @@ def test_what_a_lost_claim_wrote_after_the_first_round_is_found_by_the_next(deli
     run = delivered(records=3)
     control.delete(engine, run)
     archival = asked(run)
-    assert isinstance(archival.attempted(), Later)
+    end = archival.attempted()
+    assert isinstance(end, Later)
+    assert end.reason is Reason.ARCHIVING
+    assert "nothing more is found 80 seconds later" in end.message
     assert outside.keys("companies") == []
     late = {"id": f"{run}-1-c", "idProperty": "simulation_key"}
     properties = {"simulation_key": f"{run}-1-c", "simulation_id": str(run), "name": "late"}

@@ -30,6 +30,11 @@ def test_what_is_left_today_follows_from_the_workers_count() -> None:
     )
 
 
+def test_a_portal_with_limits_of_its_own_beyond_its_tier_shows_no_tier() -> None:
+    (own,) = portals.known(["portals: [{name: own, callsPerTenSeconds: 190, allowedNamespaces: ['*']}]"], [], {})
+    assert portals.as_lines([own])[1].split()[:4] == ["own", "–", "190", "250000"]
+
+
 def test_a_portal_that_only_a_simulation_names_is_shown() -> None:
     lost = ClusterSimulation(namespace="n", name="x", uid=UID, spec={"portal": "lost"}, status={})
     assert [(each.name, each.configured is None) for each in portals.known([FILE], [lost], {})] == [("default", False), ("lost", True)]

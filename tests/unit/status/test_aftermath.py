@@ -91,6 +91,11 @@ DELETED = replace(SIMULATION, verify_token="", deleting=True, finalizers=(ARCHIV
         (of("archive", progress={"done": 3, "total": 9}), (Reason.CREDENTIAL_REJECTED, "replace it."), False, Reason.CREDENTIAL_REJECTED,
          "3 of 9 objects are archived. replace it."),
         (of("archive", reason="Draining", message="Draining 1"), None, False, Reason.DRAINING, "Draining 1"),
+        (of("archive", reason="Archiving", message="Once more."), None, False, Reason.ARCHIVING, "Once more."),
+        (of("archive", reason="Archiving", message="Once more."), (Reason.CREDENTIAL_REJECTED, "replace it."), False,
+         Reason.CREDENTIAL_REJECTED, "replace it."),
+        (of("archive", reason="PortalUnavailable", message="It refuses."), (Reason.CREDENTIAL_REJECTED, "replace it."), False,
+         Reason.PORTAL_UNAVAILABLE, "It refuses."),
         (of("archive", done=True, result={"done": 9, "total": 9}), None, True, Reason.ARCHIVED, "9 objects were archived"),
     ],
 )  # fmt: skip
