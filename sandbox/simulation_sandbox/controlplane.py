@@ -69,6 +69,10 @@ class ControlPlane:
         return f"https://127.0.0.1:{self.port}"
 
     @property
+    def keys(self) -> Path:
+        return self.folder / PKI
+
+    @property
     def children(self) -> list[Child]:
         return [child for child in (self.etcd, self.apiserver, self.controllers) if child is not None]
 
@@ -135,6 +139,10 @@ class ControlPlane:
             "cert-dir": str(self.folder / PKI),
             "tls-cert-file": self._key("apiserver.crt"),
             "tls-private-key-file": self._key("apiserver.key"),
+            "kubelet-certificate-authority": self._key("ca.crt"),
+            "kubelet-client-certificate": self._key("apiserver.crt"),
+            "kubelet-client-key": self._key("apiserver.key"),
+            "kubelet-preferred-address-types": "InternalIP",
             "token-auth-file": str(self.folder / "tokens.csv"),
             "authorization-mode": "Node,RBAC",
             "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
@@ -183,7 +191,7 @@ class ControlPlane:
         unfinished.rename(pki)
 
     def _key(self, name: str) -> str:
-        return str(self.folder / PKI / name)
+        return str(self.keys / name)
 
     def _tokens(self) -> dict[str, str]:
         """user → token, made once. The file's format: token, user name, uid, "groups"."""

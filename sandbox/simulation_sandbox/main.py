@@ -122,11 +122,12 @@ def node(
     folder: Annotated[Path, typer.Option(help="Where the pods' folders go.")],
     bin_dir: Annotated[Path, typer.Option(help="Where the containers' commands are.")] = Path(sys.executable).parent,
     name: Annotated[str, typer.Option(help="The Node's name.")] = NODE_NAME,
+    keys: Annotated[Path | None, typer.Option(help="The folder of the cluster's own keys: with them, `kubectl logs` works.")] = None,
 ) -> None:
     """Serves the process node, which stands in for the kubelet, until interrupted."""
     from simulation_sandbox.node.command import run_node  # noqa: PLC0415 - only this command needs it
 
-    run_node(kubeconfig, folder, bin_dir, name)
+    run_node(kubeconfig, folder, bin_dir, name, keys=keys)
 
 
 def main() -> None:

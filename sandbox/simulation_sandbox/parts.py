@@ -108,4 +108,5 @@ def _served(command: str, port: int, *, answers: str, log: Path) -> Subcommand:
 
 def _node(layout: Layout, control_plane: ControlPlane) -> Subcommand:
     arguments = ["node", "--kubeconfig", str(control_plane.kubeconfig), "--folder", str(layout.node), "--name", NODE_NAME]
+    arguments += ["--keys", str(control_plane.keys)]
     return Subcommand(arguments, log=layout.log / "node.log", ready=lambda: control_plane.has(f"/api/v1/nodes/{NODE_NAME}"))

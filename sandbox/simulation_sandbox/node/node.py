@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 from simulation_sandbox.errors import SandboxError
 from simulation_sandbox.node.addresses import Addresses
 from simulation_sandbox.node.api import Api, ApiAwayError, ApiError, Listed
+from simulation_sandbox.node.log_server import served_logs
 from simulation_sandbox.node.objects import ObjectCache
 from simulation_sandbox.node.place import place_of
 from simulation_sandbox.node.pod import BackOff
@@ -44,14 +45,26 @@ class Timing:
 class ProcessNode:
     """Runs the pods of the cluster at `kubeconfig`; its files are below `folder`, the pods' programs in `bin_dir`.
 
+    `keys`: the folder of the cluster's own, with which it shows the API server the pods' logs.
+
     All its processes are children of the thread it runs in, and die with it.
     """
 
-    def __init__(self, kubeconfig: Path, folder: Path, bin_dir: Path, name: str = "sandbox", *, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        folder: Path,
+        bin_dir: Path,
+        name: str = "sandbox",
+        *,
+        keys: Path | None = None,
+        timing: Timing | None = None,
+    ) -> None:
         self.name = name
         self.folder = folder.absolute()
         self._kubeconfig = kubeconfig
         self._bin_dir = bin_dir.absolute()
+        self._keys = keys
         self._timing = timing or Timing()
         self._addresses = Addresses()
         self._workers: dict[str, tuple[PodWorker, asyncio.Task[None]]] = {}  # by uid
@@ -103,12 +116,11 @@ class ProcessNode:
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, stop_asked.set)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(self.folder):
+        with _alone(self.folder), served_logs(self.folder / "pods", self._keys) as logs_port:
             async with Api(self._kubeconfig) as api:
-                await self._serve(api, stop_asked)
+                await self._serve(api, Registration(api, self.name, logs_port=logs_port), stop_asked)
 
-    async def _serve(self, api: Api, stop_asked: asyncio.Event) -> None:
-        registration = Registration(api, self.name)
+    async def _serve(self, api: Api, registration: Registration, stop_asked: asyncio.Event) -> None:
         work = [asyncio.create_task(self._beat(registration)), asyncio.create_task(self._follow_pods(api, registration))]
         asked = asyncio.create_task(stop_asked.wait())
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,12 @@ class Place:
         for folder in (self.volumes, self.home, self.run):
             shutil.rmtree(folder, ignore_errors=True)
         self.kubeconfig.unlink(missing_ok=True)
+
+
+def places_of(pods: Path, *, namespace: str, name: str) -> list[Place]:
+    """Of all pods of that name that there were, the latest last."""
+    found = pods.glob(f"{glob.escape(namespace)}_{glob.escape(name)}_*")
+    return [Place(folder) for folder in sorted(found, key=lambda folder: folder.stat().st_ctime_ns)]
 
 
 def place_of(pods: Path, *, namespace: str, name: str, uid: str) -> Place:

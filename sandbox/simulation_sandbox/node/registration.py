@@ -25,8 +25,9 @@ TAINTS_OF_ABSENCE = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreach
 class Registration:
     """The Node called `name`, kept as it should be by one call of `beat` every few seconds."""
 
-    def __init__(self, api: Api, name: str) -> None:
+    def __init__(self, api: Api, name: str, *, logs_port: int | None = None) -> None:
         self._api = api
+        self._logs_port = logs_port
         self._name = name
         self._path = f"/api/v1/nodes/{name}"
         self._ready_since = timestamp(datetime.now(UTC))
@@ -80,6 +81,7 @@ class Registration:
                 *(self._condition(f"{what}Pressure", holds=False) for what in ("Memory", "Disk", "PID")),
             ],
             "nodeInfo": _node_info(),
+            **({} if self._logs_port is None else {"daemonEndpoints": {"kubeletEndpoint": {"Port": self._logs_port}}}),
         }
 
     def _condition(self, kind: str, *, holds: bool) -> Json:

@@ -42,7 +42,12 @@ def start_node(control_plane: Path, kube: ApiClient, session_folder: Path, node_
 
     def start(**changes: Any) -> ProcessNode:
         node = ProcessNode(
-            control_plane, session_folder / node_name, Path(sys.executable).parent, node_name, timing=changes.get("timing", QUICK)
+            control_plane,
+            session_folder / node_name,
+            Path(sys.executable).parent,
+            node_name,
+            keys=changes.get("keys"),
+            timing=changes.get("timing", QUICK),
         )
         nodes.append(node)
         node.start()
