@@ -105,5 +105,5 @@ def reached(cluster: Any, name: str) -> str:
 
 
 def waits(cluster: Any, simulation: dict[str, Any]) -> bool:
-    """For its portal."""
-    return cluster.condition(simulation, "Accepted").get("reason") == "PortalUnknown"
+    """For its portal, or for a language model."""
+    return cluster.condition(simulation, "Accepted").get("reason") in {"PortalUnknown", "ModelUnknown"}
