@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from simulation_cli.exits import CalledWronglyError
 from simulation_cli.resource import RETRY_FAILED, VERIFY, ClusterSimulation
 from simulation_cli.verbs import Verb
+from simulation_core.reasons import Reason
 
 CONDITIONS = ("Accepted", "Feasible", "Complete", "Failed", "Finished", "Suspended", "Verified")
 PHASES = ("Planning", "Queued", "Running", "Suspended", "Completed", "Failed", "Cancelled")
-DIFFERENCES_FOUND = "DifferencesFound"  # the reason of a Verified that is False for good; any other one is on its way
 NAMES = tuple(dict.fromkeys((*CONDITIONS, *PHASES)))
 
 
@@ -71,7 +71,8 @@ def _verified(simulation: ClusterSimulation) -> bool:
 
 
 def _differs(simulation: ClusterSimulation) -> bool:
-    return simulation.pending(VERIFY) is None and simulation.condition("Verified").get("reason") == DIFFERENCES_FOUND
+    """The one reason of a Verified that is False for good: with any other it is on its way."""
+    return simulation.pending(VERIFY) is None and simulation.condition("Verified").get("reason") == Reason.DIFFERENCES_FOUND
 
 
 # It comes after the end of the run, and what an earlier comparison found is no answer to one that was asked for since.

@@ -25,7 +25,7 @@ TROUBLES = frozenset(
         Reason.SCOPE_MISSING,
         Reason.ACCOUNT_TYPE_REFUSED,
         Reason.PROPERTY_UNUSABLE,
-        "CircuitOpen",
+        Reason.CIRCUIT_OPEN,
     }
 )
 

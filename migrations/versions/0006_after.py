@@ -12,7 +12,7 @@ depends_on = None
 ERRANDS = """
 CREATE TABLE errands (
     simulation_id uuid NOT NULL REFERENCES simulations (id) ON DELETE CASCADE,
-    kind text NOT NULL,                -- a queue.names.Kind
+    kind text NOT NULL,                -- a kinds.Kind
     number integer NOT NULL DEFAULT 0, -- which part of the run, for kinds that take it in parts
     token text NOT NULL DEFAULT '',    -- which wish of the user's it carries out
     state smallint NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),   -- PENDING, CLAIMED, DONE

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulation_core.clock import iso_ms
+from simulation_core.kinds import Kind
 from simulation_core.ledger.values import ErrandState, Progress
 from simulation_core.object_keys import OBJECT_TYPES
-from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.conditions import Condition
 from simulation_operator.resource import Simulation

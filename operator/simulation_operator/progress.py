@@ -15,13 +15,13 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.ledger import control, preparing
 from simulation_core.ledger import portals as portal_reports
 from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
 from simulation_core.ledger.values import Progress
 from simulation_core.portals import Portals, PortalsFile
-from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State

@@ -18,12 +18,13 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.ledger import errands as ledger_errands
 from simulation_core.ledger.errands import Done, Errand, ErrandEnd, Later
 from simulation_core.ledger.trips import FAILURES
 from simulation_core.ledger.values import Early, Refused
 from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.names import Kind, parse_job_id, queue_name
+from simulation_core.queue.names import parse_job_id, queue_name
 from simulation_core.queue.taking import Intake, Job
 from simulation_core.reasons import Reason
 from simulation_worker import registries

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from simulation_core.ledger.values import Claimed, Fence, Finish
 from simulation_core.queue.taking import Job
+from simulation_worker.crm.writes import MAX_INPUTS
 
-MOST_RECORDS = 100  # what one call to HubSpot carries
+MOST_RECORDS = MAX_INPUTS
 MOST_TOGETHER = 1_000  # where calls are scarce: twice as many would save one call in a hundred more, and take twice as long
 
 

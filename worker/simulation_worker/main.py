@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 
 from simulation_core import logging as simulation_logging
 from simulation_core.errors import LedgerUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.ledger.engine import create_ledger_engine, schema_state
 from simulation_core.portals import Portal, PortalsFile
 from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
-from simulation_core.queue.names import Kind
 from simulation_core.queue.taking import Intake
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load

@@ -29,8 +29,9 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.queue.connection import outages_translated
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 from simulation_core.queue.taking import NOTHING, Job, Taken
 from simulation_worker import registries
 from simulation_worker.budget.purse import Purse

@@ -6,30 +6,22 @@ search may be behind, so it is repeated until two agree and show at least what t
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from simulation_core.ledger.created import Delivered, chunks
+from simulation_core.kinds import Kind
+from simulation_core.ledger.created import BegunBatch, Delivered
 from simulation_core.ledger.errands import Done, ErrandEnd, Later
-from simulation_core.ledger.values import Run
-from simulation_core.object_keys import COMPANIES, CONTACTS, DEALS, object_type, parse_object_key
-from simulation_core.queue.names import Kind
-from simulation_core.reasons import Reason
-from simulation_core.spec import Records, Scenario
-from simulation_worker.crm.objects import A_PAGE, Objects, RefusedError
+from simulation_core.object_keys import object_type, parse_object_key
 from simulation_worker.errands import Handler, Undertaking
+from simulation_worker.walking import Place, Walk, types_of, unless_refused
 
-log = logging.getLogger(__name__)
-
-RECORDS_A_STEP = 1_000  # what is read between two savings
 SHOWN_KEYS = 10
 LONGEST_KEY = 256  # anybody may write the property
 MOST_PASSES = 20
 PASS_AGAIN_MS = 5_000
-REFUSED_AGAIN_MS = 60_000
 
 
 class Tally(BaseModel):
@@ -41,12 +33,7 @@ class Tally(BaseModel):
     surplus: int = 0
 
 
-class Verification(BaseModel):
-    """How far it is: stored as JSON after each step."""
-
-    read_after: int | None = -1  # the last batch whose keys were read; None: all were
-    searching: int = 0  # which type
-    search_after: int = 0  # the last id that was seen
+class Verification(Place):
     passes: int = 0
     before: tuple[tuple[int, int], ...] = ()  # hits and surplus of the last pass, by type
     tallies: dict[str, Tally] = Field(default_factory=dict)
@@ -75,19 +62,9 @@ class Verification(BaseModel):
         return {**counts, "missingKeys": self.missing_keys, "surplusKeys": self.surplus_keys, "settled": settled}
 
 
-def types_of(run: Run) -> list[str]:
-    """What the run may have created."""
-    records = Records.model_validate(run.spec.get("records", {}))
-    companies = [COMPANIES] if run.scenario == Scenario.B2B else []
-    return [*companies, CONTACTS, *([DEALS] if records.deals.percent else [])]
-
-
 def verify(undertaking: Undertaking, *, pass_again_ms: int = PASS_AGAIN_MS) -> ErrandEnd:
     """Begins where an earlier attempt saved."""
-    try:
-        return _Verifier(undertaking, pass_again_ms).go_on()
-    except RefusedError as error:
-        return Later(wait_ms=REFUSED_AGAIN_MS, reason=Reason.PORTAL_UNAVAILABLE, message=str(error))
+    return unless_refused(_Verifier(undertaking, pass_again_ms).go_on)
 
 
 HANDLER = Handler(kind=Kind.VERIFY, perform=verify, at_once=1)
@@ -95,63 +72,37 @@ HANDLER = Handler(kind=Kind.VERIFY, perform=verify, at_once=1)
 
 class _Verifier:
     def __init__(self, undertaking: Undertaking, pass_again_ms: int) -> None:
-        self._of = undertaking
-        self._run = undertaking.errand.run
-        self._engine = undertaking.engine
         self._pass_again_ms = pass_again_ms
-        self._crm: Objects = undertaking.desk.objects(undertaking.lease, undertaking.stopping.wait)
         self._state = Verification.model_validate(undertaking.errand.progress)
-        self._types = types_of(self._run)
+        self._types = types_of(undertaking.errand.run)
+        self._walk = Walk(undertaking, self._state, self._types)
 
     def go_on(self) -> ErrandEnd:
-        if self._state.read_after is not None and not self._read():
+        if not self._walk.through_ledger(self._read):
             return Later()
-        return self._search()
+        delivered = Delivered(self._walk.engine, self._walk.run)
+        if not self._walk.through_search(lambda type_, hits: self._judge(type_, [key for _, key in hits], delivered)):
+            return Later()
+        return self._end_pass()
 
-    def _read(self) -> bool:
-        """False: told to stop."""
-        state = self._state
-        assert state.read_after is not None
-        for batches in chunks(self._engine, self._run, after=state.read_after, least=RECORDS_A_STEP):
-            if self._of.stopping.is_set():
-                return False
-            keys: dict[str, list[str]] = {}
-            for each in (created for batch in batches for created in batch.objects):
-                keys.setdefault(object_type(each.role), []).append(each.key)
-            for type_, wanted in keys.items():
-                self._read_keys(type_, wanted)
-            state.read_after = batches[-1].number
-            self._save()
-        state.read_after = None
-        self._save()
-        return True
+    def _read(self, batches: Sequence[BegunBatch]) -> None:
+        keys: dict[str, list[str]] = {}
+        for each in (created for batch in batches for created in batch.objects):
+            keys.setdefault(object_type(each.role), []).append(each.key)
+        for type_, wanted in keys.items():
+            self._read_keys(type_, wanted)
 
     def _read_keys(self, type_: str, keys: Sequence[str]) -> None:
-        found, tally = self._crm.by_key(type_, keys), self._state.of(type_)
+        found, tally = self._walk.crm.by_key(type_, keys), self._state.of(type_)
         tally.expected += len(keys)
         tally.found += len(found)
         missing = [key for key in keys if key not in found]
         self._state.missing_keys += missing[: SHOWN_KEYS - len(self._state.missing_keys)]
 
-    def _search(self) -> ErrandEnd:
-        state, delivered = self._state, Delivered(self._engine, self._run)
-        while state.searching < len(self._types):
-            if self._of.stopping.is_set():
-                return Later()
-            type_ = self._types[state.searching]
-            hits = self._crm.search(type_, self._run.id, after=state.search_after)
-            self._judge(type_, [key for _, key in hits], delivered)
-            if len(hits) < A_PAGE:
-                state.searching, state.search_after = state.searching + 1, 0
-            else:
-                state.search_after = hits[-1][0]
-            self._save()
-        return self._end_pass()
-
     def _judge(self, type_: str, keys: Sequence[str], delivered: Delivered) -> None:
         """A key that isn't one of this run's, or not of this type, was written by somebody else under the run's name."""
         tally, parsed = self._state.of(type_), [parse_object_key(key) for key in keys]
-        ours = [each[1:] for each in parsed if each is not None and each[0] == self._run.id and object_type(each[2]) == type_]
+        ours = [each[1:] for each in parsed if each is not None and each[0] == self._walk.run.id and object_type(each[2]) == type_]
         known = {each for each, is_known in zip(ours, delivered.which(ours), strict=True) if is_known} if ours else set()
         surplus = [key[:LONGEST_KEY] or "(no key)" for key, each in zip(keys, parsed, strict=True) if each is None or each[1:] not in known]
         tally.hits += len(keys)
@@ -168,10 +119,5 @@ class _Verifier:
             return Done(result=state.result(self._types, settled=settled))
         state.before = now
         state.begin_pass()
-        self._save()
+        self._walk.save()
         return Later(wait_ms=self._pass_again_ms)
-
-    def _save(self) -> None:
-        self._of.lease.beat()
-        saved: Mapping[str, object] = self._state.model_dump(mode="json")
-        self._of.save(saved)

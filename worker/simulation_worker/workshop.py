@@ -18,9 +18,10 @@ from simulation_core.ledger.values import Claimed
 from simulation_core.queue.admission import Gate
 from simulation_core.queue.taking import Intake, Job
 from simulation_worker.books import Books, Entry
-from simulation_worker.budget.cost import RECORDS_A_CALL, calls_of
+from simulation_worker.budget.cost import calls_of
 from simulation_worker.budget.purse import Purse
 from simulation_worker.claiming import Claiming, claim
+from simulation_worker.crm.writes import MAX_INPUTS
 from simulation_worker.deliver import Delivery, given_up
 from simulation_worker.desk import Desk
 from simulation_worker.isolation import carry_out_alone
@@ -89,7 +90,7 @@ class Workshop:
         """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
         largest = {queue: self._largest.get(queue, MOST_TOGETHER) for queue in desks}
         return {
-            queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce), max(1, RECORDS_A_CALL // largest[queue]))
+            queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce), max(1, MAX_INPUTS // largest[queue]))
             for queue, desk in desks.items()
         }
 

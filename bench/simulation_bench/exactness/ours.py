@@ -21,11 +21,12 @@ from simulation_bench.postgres import Databases
 from simulation_bench.processes import SCHEDULER, WORKER, Process, environment, running, wait_for_workers
 from simulation_bench.runs import Shape, coming, counted_by, processed
 from simulation_core.content.keys import Identity, contact_role
+from simulation_core.kinds import Kind
 from simulation_core.ledger.engine import create_ledger_engine, transaction
 from simulation_core.ledger.values import ClaimRequest
 from simulation_core.queue.connection import connect
 from simulation_core.queue.jobs import SCHEDULED
-from simulation_core.queue.names import Kind, parse_job_id, queue_name
+from simulation_core.queue.names import parse_job_id, queue_name
 
 SCHEDULERS, WORKERS = 3, 4
 WINDOW_MS = 20_000

@@ -67,34 +67,33 @@ WHERE b.simulation_id = :id AND b.crm_ids IS NOT NULL GROUP BY k.role
 """)
 
 
-def page(engine: Engine, run: Run, *, after: int, limit: int = BATCHES_A_PAGE) -> list[BegunBatch]:
-    """The batches behind number `after` that were begun, in order; empty at the end."""
-    with transaction(engine) as connection:
-        rows = connection.execute(_PAGE, {"id": run.id, "after": after, "limit": limit}).all()
-    return [_batch(run, row) for row in rows]
+def _begun(engine: Engine, run: Run, *, after: int, batches_a_page: int = BATCHES_A_PAGE) -> Iterator[BegunBatch]:
+    """The batches behind number `after` that were begun, in order; no transaction stays open between two pages."""
+    while True:
+        with transaction(engine) as connection:
+            rows = connection.execute(_PAGE, {"id": run.id, "after": after, "limit": batches_a_page}).all()
+        if not rows:
+            return
+        yield from (_batch(run, row) for row in rows)
+        after = rows[-1].number
 
 
 def objects(engine: Engine, run: Run, *, batches_a_page: int = BATCHES_A_PAGE) -> Iterator[CreatedObject]:
     """All that the ledger has a CRM id of, in the order of the records."""
-    after = -1
-    while batches := page(engine, run, after=after, limit=batches_a_page):
-        for batch in batches:
-            yield from batch.objects
-        after = batches[-1].number
+    for batch in _begun(engine, run, after=-1, batches_a_page=batches_a_page):
+        yield from batch.objects
 
 
 def chunks(engine: Engine, run: Run, *, after: int, least: int) -> Iterator[list[BegunBatch]]:
     """The begun batches behind number `after`, so many together that they have `least` records or more."""
     chunk: list[BegunBatch] = []
     records = 0
-    while batches := page(engine, run, after=after):
-        for batch in batches:
-            chunk.append(batch)
-            records += batch.records
-            if records >= least:
-                yield chunk
-                chunk, records = [], 0
-        after = batches[-1].number
+    for batch in _begun(engine, run, after=after):
+        chunk.append(batch)
+        records += batch.records
+        if records >= least:
+            yield chunk
+            chunk, records = [], 0
     if chunk:
         yield chunk
 

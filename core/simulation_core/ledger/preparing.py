@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.sql import CLAIMABLE_RUN, IN_INDEX_ORDER, NOW_MS, ORIGIN_MS, PENDING
 from simulation_core.reasons import Reason
 
-KIND = "prepare"  # of errands, as queue.names.Kind says it
 RECORDS_A_PAGE = 20  # what one question to a model is about. Stored errands are counted in pages of this size: it can't change
 MOST_OPEN = 60  # pages of a run that wait or are under way: a dense run comes back for more, and others get their turn
 
@@ -33,12 +33,12 @@ WITH live AS MATERIALIZED (
             WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
               AND b.offset_ms > live.now_offset_ms AND b.offset_ms <= live.now_offset_ms + :lead_ms
             ORDER BY b.offset_ms DESC LIMIT 1) / {RECORDS_A_PAGE} AS last_page,
-           (SELECT max(e.number) FROM errands e WHERE e.simulation_id = live.id AND e.kind = '{KIND}') AS known,
-           (SELECT count(*) FROM errands e WHERE e.simulation_id = live.id AND e.kind = '{KIND}' AND e.state <> 2) AS open
+           (SELECT max(e.number) FROM errands e WHERE e.simulation_id = live.id AND e.kind = '{Kind.PREPARE}') AS known,
+           (SELECT count(*) FROM errands e WHERE e.simulation_id = live.id AND e.kind = '{Kind.PREPARE}' AND e.state <> 2) AS open
     FROM live
 )
 INSERT INTO errands (simulation_id, kind, number)
-SELECT spans.id, '{KIND}', page.number
+SELECT spans.id, '{Kind.PREPARE}', page.number
 FROM spans CROSS JOIN LATERAL (
     SELECT number FROM generate_series(greatest(spans.known + 1, spans.first_page), spans.last_page) AS number
     ORDER BY number LIMIT greatest(0, {MOST_OPEN} - spans.open)
@@ -49,7 +49,7 @@ ON CONFLICT DO NOTHING
 
 SETBACKS = f"""
 SELECT DISTINCT ON (e.simulation_id) e.simulation_id, e.reason FROM errands e
-WHERE e.kind = '{KIND}' AND e.state <> 2 AND e.reason IS NOT NULL AND e.simulation_id = ANY(CAST(:ids AS uuid[]))
+WHERE e.kind = '{Kind.PREPARE}' AND e.state <> 2 AND e.reason IS NOT NULL AND e.simulation_id = ANY(CAST(:ids AS uuid[]))
 ORDER BY e.simulation_id, e.number
 """
 

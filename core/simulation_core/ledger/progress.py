@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from simulation_core.clock import to_ms
+from simulation_core.kinds import Kind
 from simulation_core.ledger import contents, errands
 from simulation_core.ledger.dispatch import LOOKED_AT
 from simulation_core.ledger.engine import transaction
@@ -20,7 +21,7 @@ from simulation_core.ledger.values import ContentCounts, ErrandState, Failure, P
 from simulation_core.plan.feasibility import Demand
 
 TIMELINE_BUCKETS = 40
-WHOLE_RUN = ("verify", "archive")  # errands that are shown
+WHOLE_RUN = (Kind.VERIFY, Kind.ARCHIVE)  # errands that are shown
 
 # Guarantees: a delta is added exactly once, in the statement that deletes it. Two folds at once take different deltas; the runs they
 # share are locked by id, and counted from the newest row after the wait.

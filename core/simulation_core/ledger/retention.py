@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger import partitions
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.locks import PATIENCE, Patience
@@ -59,7 +60,7 @@ def _delete(table: str, key: str, condition: str = "") -> str:
 _DELETES: Mapping[str, str] = {
     "batches": _delete("batches_shared", "number"),
     "contents": _delete("contents", "record"),
-    "pages of contents": _delete("errands", "number", "AND kind = 'prepare'"),  # as many as a twentieth of the records
+    "pages of contents": _delete("errands", "number", f"AND kind = '{Kind.PREPARE}'"),  # as many as a twentieth of the records
     "final errors": _delete("record_errors", "id", "AND final"),
     "other errors": _delete("record_errors", "id", "AND NOT final"),
     "deltas": _delete("deltas", "id"),  # no index: there are few, each is folded within seconds

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.values import Run
@@ -35,11 +36,11 @@ def not_deleted(engine: Engine) -> list[Place]:
 
 def archiving(engine: Engine) -> list[Place]:
     """Runs of which a worker is asked to archive what they created."""
-    question = """
+    question = f"""
         SELECT s.id, s.namespace, s.name FROM simulations s
-        WHERE EXISTS (SELECT FROM errands e WHERE e.simulation_id = s.id AND e.kind = 'archive' AND e.state <> 2)
+        WHERE EXISTS (SELECT FROM errands e WHERE e.simulation_id = s.id AND e.kind = '{Kind.ARCHIVE}' AND e.state <> 2)
         ORDER BY s.created_at, s.id
-    """
+    """  # noqa: S608 - a constant
     with transaction(engine) as connection:
         return [Place(*row) for row in connection.execute(text(question))]
 

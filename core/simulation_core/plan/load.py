@@ -73,13 +73,14 @@ def _calls(spec: Spec, first_record: NDArray[np.int64], count: NDArray[np.int16]
     if percent := spec.records.deals.percent:
         deals = _per_batch(lambda records: deals_for(seed, records, percent).astype(np.int64), None, first_record, count)
         calls += np.where(deals > 0, 2 if is_b2b else 1, 0)  # they, and with whose companies they are joined
-        with_contact = _per_batch(
-            lambda records: deals_for(seed, records, percent).astype(np.int64) * contacts_for(seed, records, wanted.min, wanted.max),
-            None,
-            first_record,
-            count,
-        )
-        calls += with_contact > 0
+        if not wanted.min:  # then some have no contact that their deal could be joined with
+            deals = _per_batch(
+                lambda records: deals_for(seed, records, percent).astype(np.int64) * contacts_for(seed, records, wanted.min, wanted.max),
+                None,
+                first_record,
+                count,
+            )
+        calls += deals > 0
     return calls
 
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from functools import lru_cache
 from uuid import UUID
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger.values import ClaimRequest
 
-FUNCTIONS = "simulation_worker.jobs"  # a job names its function by this module and its kind; nothing is imported from there
 OUR_QUEUES = "simulation-"
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _JOB_ID = re.compile(rf"(?:[a-z]+-)??(?P<simulation>{_UUID})-(?P<batch>\d+)-(?P<attempt>\d+)")
-
-
-class Kind(enum.StrEnum):
-    """What a job does. Each kind has a queue of its own a portal, so that none waits behind another."""
-
-    DELIVER = "deliver"
-    PREPARE = "prepare"
-    VERIFY = "verify"
-    ARCHIVE = "archive"
-
-    @property
-    def function(self) -> str:
-        return f"{FUNCTIONS}.{self}"
 
 
 def queue_name(kind: Kind, portal: str) -> str:

@@ -22,11 +22,12 @@ from rq.utils import utcformat
 from rq_scheduler import Scheduler
 
 from simulation_core.errors import QueueUnavailableError
+from simulation_core.kinds import FUNCTIONS, Kind
 from simulation_core.ledger.offers import Offers
 from simulation_core.ledger.values import Offer
 from simulation_core.queue.connection import outages_translated
 from simulation_core.queue.jobs import FAILURE_SECONDS, SCHEDULED, WAKE, DataJob
-from simulation_core.queue.names import FUNCTIONS, OUR_QUEUES, Kind, job_id_prefix
+from simulation_core.queue.names import OUR_QUEUES, job_id_prefix
 from simulation_core.queue.overlapping import called_in_turn
 from simulation_core.queue.packing import packed
 from simulation_core.queue.scripts import MOVE, SCHEDULE

@@ -15,10 +15,10 @@ from redis import Redis
 from rq.utils import now as utc_now
 from rq.utils import utcformat
 
+from simulation_core.kinds import Kind
 from simulation_core.queue.admission import Admission, Gate, parse_admission
 from simulation_core.queue.connection import outages_translated
 from simulation_core.queue.jobs import SCHEDULED, WAKE, job_data
-from simulation_core.queue.names import Kind
 from simulation_core.queue.taking_scripts import ACKNOWLEDGE, GIVE_BACK, PUT_BACK, TAKE
 
 MOST_A_TAKE = 1_000  # jobs of one queue: what a script holds up others for stays in milliseconds

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from simulation_core.errors import UserUnknownError
+from simulation_core.kinds import Kind
 from simulation_core.ledger import accept as acceptance
 from simulation_core.ledger import changes, control, errands, retrying
 from simulation_core.plan import PLAN_VERSION
-from simulation_core.queue.names import Kind
 from simulation_core.reasons import Reason
 from simulation_operator.advising import Adviser
 from simulation_operator.api import Api

@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, SpecError
+from simulation_core.kinds import Kind
 from simulation_core.ledger import demands, errands, plans, runs
 from simulation_core.ledger.values import Run, RunState
 from simulation_core.plan.feasibility import Demand
 from simulation_core.portals import Portals, PortalsFile
-from simulation_core.queue.names import Kind
 from simulation_core.spec import Spec, parse_spec
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from simulation_core.kinds import Kind
 from simulation_core.portals import Portal, Portals
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 
 FEED_SECONDS = 2  # a queue holds about this much of its portal's budget: more would only wait in Redis instead of in the ledger
 RECORDS_A_CALL = 100  # HubSpot's limit; workers share calls between small batches of a portal

@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, QueueUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.ledger import dispatch, missed, preparing, skipping
 from simulation_core.ledger import errands as ledger_errands
 from simulation_core.ledger.offers import Offers
 from simulation_core.plan.missed import MISSED_AFTER_MS
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.queue.epoch import Epoch
-from simulation_core.queue.names import Kind, job_id, queue_name
+from simulation_core.queue.names import job_id, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.reasons import Reason
 from simulation_operator.scheduler.decide import Feed, behind, by_queue, ceilings, feeds

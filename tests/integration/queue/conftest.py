@@ -15,9 +15,10 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
 from simulation_core.clock import now_ms
+from simulation_core.kinds import Kind
 from simulation_core.ledger.values import Offer
 from simulation_core.queue.jobs import SCHEDULED
-from simulation_core.queue.names import Kind, job_id, queue_name
+from simulation_core.queue.names import job_id, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_sandbox.valkey import Valkey
 

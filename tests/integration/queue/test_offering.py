@@ -10,9 +10,10 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from simulation_core.clock import now_ms
+from simulation_core.kinds import Kind
 from simulation_core.ledger.values import Offer
 from simulation_core.queue.jobs import SCHEDULED
-from simulation_core.queue.names import Kind, job_id
+from simulation_core.queue.names import job_id
 from simulation_core.queue.scripts import SCHEDULE
 
 

@@ -14,10 +14,11 @@ from rq.serializers import JSONSerializer
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import QueueUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.queue import taking_scripts
 from simulation_core.queue.connection import connect
 from simulation_core.queue.jobs import SCHEDULED
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 from simulation_core.queue.taking import Intake, Job
 
 EAST = queue_name(Kind.DELIVER, "east")

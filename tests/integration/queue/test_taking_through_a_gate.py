@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from simulation_core.kinds import Kind
 from simulation_core.queue import taking_scripts
 from simulation_core.queue.admission import Gate
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 from simulation_core.queue.taking import Intake
 
 EAST = queue_name(Kind.DELIVER, "east")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger import claims, control, skipping
 from simulation_core.ledger.values import Claimed, Early, Status
 from simulation_core.portals import PortalsFile
-from simulation_core.queue.names import Kind, parse_job_id, queue_name
+from simulation_core.queue.names import parse_job_id, queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.queue.taking import Intake
 from simulation_operator.scheduler import dispatcher as dispatching

@@ -24,6 +24,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, text
 
 from simulation_core.clock import from_ms, now_ms
+from simulation_core.kinds import Kind
 from simulation_core.ledger import accept, errands, plans, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.errands import Done, Errand, ErrandEnd
@@ -31,7 +32,7 @@ from simulation_core.ledger.values import ClaimRequest, Run
 from simulation_core.plan import Batches, Plan, make_plan
 from simulation_core.plan.load import load_of
 from simulation_core.portals import Portal
-from simulation_core.queue.names import Kind, job_id, queue_name
+from simulation_core.queue.names import job_id, queue_name
 from simulation_core.queue.taking import Job
 from simulation_core.spec import parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer

@@ -14,7 +14,7 @@ from simulation_core.ledger import claims, control
 from simulation_core.ledger.errands import Done, Later
 from simulation_core.ledger.values import Claimed
 from simulation_core.reasons import Reason
-from simulation_worker import archiving
+from simulation_worker import archiving, walking
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_search_that_still_shows_what_is_archived_makes_it_no_more(
 def test_stopped_after_any_step_it_goes_on_and_counts_nothing_twice(
     delivered: Any, asked: Any, outside: Any, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archiving, "RECORDS_A_STEP", 10)
+    monkeypatch.setattr(walking, "RECORDS_A_STEP", 10)
     run = delivered()
     control.delete(engine, run)
     archival, attempts = asked(run), 0

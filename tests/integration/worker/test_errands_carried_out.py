@@ -16,6 +16,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger import control
 from simulation_core.ledger import errands as ledger_errands
 from simulation_core.ledger.engine import transaction
@@ -23,7 +24,7 @@ from simulation_core.ledger.errands import Done, ErrandEnd, Later
 from simulation_core.ledger.values import Status
 from simulation_core.portals import PortalsFile
 from simulation_core.queue.connection import connect
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.queue.taking import Intake
 from simulation_core.reasons import Reason

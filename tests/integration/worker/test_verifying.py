@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from simulation_core.ledger.errands import Done, Later
-from simulation_worker import verifying
+from simulation_worker import verifying, walking
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_stopped_after_any_step_it_goes_on_and_counts_nothing_twice(
     delivered: Any, asked: Any, outside: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside.behaves(searchLagMilliseconds=0)
-    monkeypatch.setattr(verifying, "RECORDS_A_STEP", 10)
-    monkeypatch.setattr(verifying, "A_PAGE", 7)
+    monkeypatch.setattr(walking, "RECORDS_A_STEP", 10)
+    monkeypatch.setattr(walking, "A_PAGE", 7)
     monkeypatch.setattr("simulation_worker.crm.objects.A_PAGE", 7)
     run = delivered()
     verification = asked(run)

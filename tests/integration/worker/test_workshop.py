@@ -12,10 +12,11 @@ import pytest
 from redis import Redis
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger import claims, portals
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Claimed, Status
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 from simulation_core.queue.taking import Intake
 from simulation_worker.crm.errors import FenceLostError
 from simulation_worker.deliver import Delivery

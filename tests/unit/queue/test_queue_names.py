@@ -7,8 +7,9 @@ import uuid
 
 import pytest
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger.values import ClaimRequest
-from simulation_core.queue.names import Kind, job_id, parse_job_id, queue_name
+from simulation_core.queue.names import job_id, parse_job_id, queue_name
 
 SIMULATION = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
 

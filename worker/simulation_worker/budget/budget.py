@@ -12,9 +12,10 @@ from typing import TypeVar
 from redis import Redis
 
 from simulation_core.errors import QueueUnavailableError
+from simulation_core.kinds import Kind
 from simulation_core.portals import Portal
 from simulation_core.queue.admission import Admission, Gate
-from simulation_core.queue.names import Kind, queue_name
+from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
 from simulation_worker.budget.accounting import Accounting
 from simulation_worker.budget.keys import app_key, search_key

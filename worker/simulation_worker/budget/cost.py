@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from simulation_core.ledger.values import Claimed
 from simulation_core.spec import Scenario
-
-RECORDS_A_CALL = 100
-LINKS_A_CALL = 2_000
+from simulation_worker.crm.writes import MAX_ASSOCIATIONS, MAX_INPUTS
 
 
 def calls_of(load: Sequence[Claimed]) -> int:
     """With one contact a company: the contacts, and of B2B records the companies and what joins them."""
     records = sum(len(claimed.due_ms) for claimed in load)
     b2b = sum(len(claimed.due_ms) for claimed in load if claimed.run.scenario == Scenario.B2B)
-    return -(-records // RECORDS_A_CALL) + -(-b2b // RECORDS_A_CALL) + -(-b2b // LINKS_A_CALL)
+    return -(-records // MAX_INPUTS) + -(-b2b // MAX_INPUTS) + -(-b2b // MAX_ASSOCIATIONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import PortalHeldError
 from simulation_worker.crm.judge import Ruling, judge
 from simulation_worker.crm.setup import ID, KEY
-from simulation_worker.crm.writes import MAX_INPUTS
+from simulation_worker.crm.writes import MAX_INPUTS, chunks
 
 A_PAGE = 200  # of a search: HubSpot's most
 SEARCH_SECONDS = 0.25  # between two: HubSpot takes five a second of all apps of an account, and says nothing before it refuses
@@ -108,6 +108,5 @@ class Objects:
         self._called_s = time.monotonic()
 
 
-def _hundreds(names: Sequence[str]) -> list[Sequence[str]]:
-    unique = list(dict.fromkeys(names))  # HubSpot refuses a call that names one twice
-    return [unique[start : start + MAX_INPUTS] for start in range(0, len(unique), MAX_INPUTS)]
+def _hundreds(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return chunks(list(dict.fromkeys(names)), MAX_INPUTS)  # HubSpot refuses a call that names one twice

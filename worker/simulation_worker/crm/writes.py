@@ -80,7 +80,7 @@ class BatchWriter:
 
     def _in_chunks(self, items: Sequence[Item], size: int, call: _Call[Item]) -> dict[str, Fate]:
         fates: dict[str, Fate] = {}
-        for some in _chunks(items, size):
+        for some in chunks(items, size):
             fates |= self._write(some, call)
         return fates
 
@@ -194,6 +194,6 @@ def _key(item: Any) -> str:
     return str(item.key)
 
 
-def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger import contents, errands, preparing
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.errands import Errand, ErrandEnd
@@ -73,7 +74,7 @@ class Pages:
         return preparing.open_pages(self.engine, portals=["default"], lead_ms=lead_ms)
 
     def claim(self, run: uuid.UUID, page: int = 0, attempt: int = 1) -> Errand:
-        claimed = errands.claim(self.engine, preparing.KIND, ClaimRequest(run, page, attempt), lease_ms=60_000)
+        claimed = errands.claim(self.engine, Kind.PREPARE, ClaimRequest(run, page, attempt), lease_ms=60_000)
         assert isinstance(claimed, Errand), claimed
         return claimed
 

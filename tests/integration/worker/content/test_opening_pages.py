@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from simulation_core.kinds import Kind
 from simulation_core.ledger import control, errands, preparing
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.preparing import KIND, MOST_OPEN, RECORDS_A_PAGE
+from simulation_core.ledger.preparing import MOST_OPEN, RECORDS_A_PAGE
 
 Publish = Callable[..., uuid.UUID]
 
@@ -80,7 +81,7 @@ def test_what_was_opened_is_offered_as_jobs_of_its_kind(engine: Engine, pages: A
     run = publish(records=2 * RECORDS_A_PAGE)
     pages.open()
     found = errands.offers(engine, portals=["default"], horizon_ms=0, limit=100)
-    assert [(offer.simulation_id, offer.batch, offer.attempt) for offer in found[KIND]] == [(run, 0, 1), (run, 1, 1)]
+    assert [(offer.simulation_id, offer.batch, offer.attempt) for offer in found[Kind.PREPARE]] == [(run, 0, 1), (run, 1, 1)]
 
 
 def test_several_dispatchers_open_each_page_once(engine: Engine, pages: Any, publish: Publish, until: Any) -> None:
