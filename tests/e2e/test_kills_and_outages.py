@@ -20,6 +20,7 @@ RUNS = ("killed", "cut-off", "refused")
 RECORDS = 200
 KILLED = 137  # the exit code of kill -9
 ENDS_WITHIN_SECONDS = 150.0  # a batch whose worker was killed in the middle of a call waits for its lease
+CIRCUIT_SECONDS = 150.0  # each of five more failures opens the circuit again, for thirty seconds in the end
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,13 @@ def test_a_crm_that_refuses_and_loses_answers_is_waited_for_and_said_so(cluster:
     bells("refused")
     try:
         cluster.hubspot("POST", "faults", match="/crm/", kind="status", status=503, times=None)
-        shared_runs.until_waiting("refused", "PortalUnavailable")
+        shared_runs.until_waiting("refused", "CircuitOpen")  # where it stays after some failures
     finally:
         cluster.hubspot("DELETE", "faults")
     cluster.hubspot("POST", "faults", match="batch/upsert", kind="lose_response", times=3)
     cluster.hubspot("POST", "faults", match="batch/upsert", kind="reset", times=2)
     cluster.hubspot("POST", "faults", match="batch/upsert", kind="status", status=401, times=1)
-    shared_runs.until_waiting("refused", "CredentialRejected")
+    shared_runs.until_waiting("refused", "CredentialRejected", within_seconds=CIRCUIT_SECONDS)
 
 
 def test_no_secret_is_in_logs_objects_jobs_or_rows(cluster: Any, shared_runs: Any, simulation: Any) -> None:

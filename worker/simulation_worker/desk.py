@@ -177,16 +177,18 @@ class Desk:
         """Leaves the portal alone; for how many milliseconds. What several slots meet at once is one outage."""
         with self._holding:
             self._outages += reason is Reason.PORTAL_UNAVAILABLE and not self.held_for_s
-            wait_ms = max(hold_ms(reason, asked_ms, self._outages), round(self._held_by_us_s * 1000))
+            own_ms = hold_ms(reason, asked_ms, self._outages)
             if reason is Reason.DAILY_LIMIT_REACHED:
-                wait_ms = self._day.left_ms() or wait_ms
+                own_ms = self._day.left_ms() or own_ms
+            wait_ms = max(own_ms, round(self._held_by_us_s * 1000))
             self._held_until_s = time.monotonic() + wait_ms / 1000
             self._holds += 1
-        reason, message, wait_ms = self._tell_workers(reason, message, wait_ms)
+        reason, message, own_ms = self._tell_workers(reason, message, own_ms)
+        wait_ms = max(wait_ms, own_ms)
         self._metrics.held.labels(self.portal.name).set(1)
         log.warning("portal %s is left alone for %.1f s: %s: %s", self.portal.name, wait_ms / 1000, reason, message)
         self._told = True
-        self._tell(lambda: ledger_portals.report(self._engine, self.portal.name, reason, message, wait_ms))
+        self._tell(lambda: ledger_portals.report(self._engine, self.portal.name, reason, message, own_ms))
         return wait_ms
 
     def _tell_workers(self, reason: Reason, message: str, wait_ms: int) -> tuple[Reason, str, int]:

@@ -14,7 +14,8 @@ from simulation_core.reasons import Reason
 # A worker repeats a problem for as long as it has it. One that nobody repeated for this long after its `until` is over, or its worker is.
 FORGOTTEN_AFTER = "5 minutes"
 
-# Guarantees: one problem a portal; `since` stays while the reason stays, whoever reports it.
+# Guarantees: one problem a portal, the one that lasts longest: several slots and workers report at once what they met, in any order, and a
+# passing failure must not stand for a rejected token. `since` stays while the reason stays, whoever reports it.
 REPORT = """
 INSERT INTO portal_problems (portal, reason, message, since, until)
 VALUES (:portal, :reason, :message, statement_timestamp(),
@@ -22,6 +23,7 @@ VALUES (:portal, :reason, :message, statement_timestamp(),
 ON CONFLICT (portal) DO UPDATE SET
     reason = excluded.reason, message = excluded.message, until = excluded.until,
     since = CASE WHEN portal_problems.reason = excluded.reason THEN portal_problems.since ELSE excluded.since END
+WHERE portal_problems.reason = excluded.reason OR portal_problems.until <= excluded.until
 """
 
 PROBLEMS = f"""

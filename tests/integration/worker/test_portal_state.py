@@ -35,6 +35,16 @@ def test_since_stays_while_the_reason_stays(engine: Engine) -> None:
     assert portals.problems(engine)["default"].since_ms > first.since_ms
 
 
+def test_what_passes_sooner_does_not_stand_for_what_lasts(engine: Engine) -> None:
+    portals.report(engine, "default", Reason.CREDENTIAL_REJECTED, "replace it", 30_000)
+    portals.report(engine, "default", Reason.CIRCUIT_OPEN, "of a call that was under way", 4_000)
+    assert portals.problems(engine)["default"].message == "replace it"
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE portal_problems SET until = until - interval '30 seconds'"))
+    portals.report(engine, "default", Reason.CIRCUIT_OPEN, "now it is that", 4_000)
+    assert portals.problems(engine)["default"].reason is Reason.CIRCUIT_OPEN
+
+
 def test_a_problem_nobody_repeats_is_over(engine: Engine) -> None:
     portals.report(engine, "default", Reason.PORTAL_THROTTLED, "x", 1)
     with engine.begin() as connection:
