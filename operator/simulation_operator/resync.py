@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,9 +20,12 @@ from simulation_operator.leadership import Leadership
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster
+from simulation_operator.status import settled_records
 from simulation_operator.threads import Threads
 
 log = logging.getLogger(__name__)
+
+ENDED_LATELY_SECONDS = 15 * 60  # what a worker still delivers for a run that was stopped is counted within a lease and a fold
 
 
 @dataclass(kw_only=True)
@@ -73,17 +76,31 @@ class Resync:
     async def once(self) -> None:
         """Takes in a complete list of every scope; only then may something count as missing."""
         listed: set[UUID] = set()
+        ended = await self._ended_lately()
         for scope in self.scopes:
             async for page in self.api.list_pages(scope):
                 listed.update(simulation.key.uid for simulation in page)
-                self._take_in(page)
+                self._take_in(page, ended)
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()
         if self.leadership.leading:
             await self._miss(listed)
 
-    def _take_in(self, page: Sequence[Simulation]) -> None:
+    async def _ended_lately(self) -> Mapping[UUID, int]:
+        """Empty while the ledger is away: a list counts as complete without it."""
+        if not self.leadership.leading:
+            return {}
+        try:
+            return await self.threads.ledger(runs.ended_lately, self.engine, ENDED_LATELY_SECONDS)
+        except LedgerUnavailableError as error:
+            log.debug("resync: %s", error)
+            return {}
+
+    def _take_in(self, page: Sequence[Simulation], ended: Mapping[UUID, int]) -> None:
         for simulation in page:
+            settled = settled_records(simulation.status)
+            if ended.get(simulation.key.uid, settled) != settled:  # counted after an operator had shown the end, and left
+                self.roster.unshown.add(simulation.key.uid)
             self.roster.see(simulation)
             entry = self.roster.get(simulation.key.uid)
             if entry is not None and not entry.resting:

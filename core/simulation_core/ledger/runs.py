@@ -45,6 +45,16 @@ def archiving(engine: Engine) -> list[Place]:
         return [Place(*row) for row in connection.execute(text(question))]
 
 
+def ended_lately(engine: Engine, within_seconds: int) -> dict[UUID, int]:
+    """Runs that have ended and whose rows changed in the last so many seconds: how many of their records have an outcome."""
+    question = """
+        SELECT id, records_processed + records_failed + records_skipped AS settled FROM simulations
+        WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND updated_at >= statement_timestamp() - :within * interval '1 second'
+    """
+    with transaction(engine) as connection:
+        return {row.id: row.settled for row in connection.execute(text(question), {"within": within_seconds})}
+
+
 def mark_failed(engine: Engine, id: UUID, reason: Reason, message: str) -> None:  # noqa: A002 - the column's name
     """Ends a run that can't go on. What is terminal stays as it is; no claim of the run commits after this returned."""
     with transaction(engine) as connection:

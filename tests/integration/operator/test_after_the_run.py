@@ -35,6 +35,18 @@ def test_what_failed_is_tried_again_once_a_token(cluster, operator, ledger):
     assert cluster.wait_for_phase("Running")["status"]["handledRetryToken"] == "two"
 
 
+def test_what_was_counted_after_the_end_while_no_operator_was_there_is_shown(cluster, operator, ledger):
+    created = cluster.create(startTime=cluster.rfc3339(-60))
+    cluster.wait_for_phase("Queued")
+    all_failed(ledger, created)
+    ledger("UPDATE simulations SET records_failed = 150 WHERE id::text = %s", created["metadata"]["uid"])
+    cluster.wait(lambda found: found.get("status", {}).get("recordsFailed") == 150, "the end, with what was counted by then")
+    operator.stop()
+    ledger("UPDATE simulations SET records_failed = 200 WHERE id::text = %s", created["metadata"]["uid"])
+    operator.start()
+    cluster.wait(lambda found: found["status"]["recordsFailed"] == 200, "what was counted meanwhile")
+
+
 def verified(ledger, simulation, result):
     """As a worker would write it."""
     ledger(
