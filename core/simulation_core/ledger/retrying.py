@@ -17,8 +17,11 @@ from simulation_core.ledger.sql import CLAIMED, PENDING
 
 BATCHES_A_TRANSACTION = 5_000
 
-# Guarantees: until this transaction ends nothing of the run is claimed, renewed, suspended, cancelled or deleted.
+# Guarantees: until this transaction ends nothing of the run is claimed, renewed, suspended, cancelled or deleted, and no purge begins.
 _HOLD_CONTROL = text("SELECT run_state FROM simulation_control WHERE simulation_id = :id FOR UPDATE")
+
+# A statement of its own, so that a purge that the lock was waited for is seen: what it has removed nobody could deliver.
+_IS_WHOLE = text("SELECT coalesce(purging_at, purged_at) IS NULL FROM simulations WHERE id = :id")
 
 # In the one order; a statement of its own, so that what was finished while it waited is seen by the next one.
 _LOCK = text("""
@@ -59,7 +62,8 @@ _REMEMBER = text(
 
 
 def retry_failed(engine: Engine, id: UUID, token: str, *, limit: int = BATCHES_A_TRANSACTION) -> int:  # noqa: A002 - the column's name
-    """How many records are tried again. What was cancelled or deleted stays as it is; the token counts as carried out all the same.
+    """How many records are tried again. What was cancelled or deleted stays as it is, as does what retention has begun to remove; the
+    token counts as carried out all the same.
 
     In transactions of `limit` batches; interrupted, it is to be asked again, because the token is remembered by the last one.
     """
@@ -76,6 +80,6 @@ def retry_failed(engine: Engine, id: UUID, token: str, *, limit: int = BATCHES_A
 
 def _lock(connection: Connection, id: UUID, after: int, limit: int) -> list[int]:  # noqa: A002
     wanted = connection.scalar(_HOLD_CONTROL, {"id": id})
-    if wanted not in {"RUNNING", "SUSPENDED"}:
+    if wanted not in {"RUNNING", "SUSPENDED"} or not connection.scalar(_IS_WHOLE, {"id": id}):
         return []
     return list(connection.scalars(_LOCK, {"id": id, "after": after, "limit": limit}))
