@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, text
 from simulation_core.errors import PlanIncompleteError, RunPurgedError
 from simulation_core.ledger import copying
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.missed import HOLD_RUN, judge_what_was_let_go
+from simulation_core.ledger.holding import HOLD_RUN
+from simulation_core.ledger.missed import judge_what_was_let_go
 from simulation_core.plan import Plan
 
 # Guarantees: of two that store the same stretch, one moves the watermark; the other rolls its rows back.

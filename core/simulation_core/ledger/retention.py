@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 from simulation_core.kinds import Kind
 from simulation_core.ledger import partitions
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.locks import PATIENCE, Patience
 from simulation_core.ledger.sql import UNEXPIRED_CLAIM
 
@@ -37,11 +38,6 @@ _DUE = text(f"""
 SELECT s.id FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
 WHERE {_OVER} ORDER BY coalesce(s.finished_at, s.deleted_at), s.id
 """)
-
-# Guarantees: between this statement and the commit nobody reopens the run.
-_HOLD_CONTROL = text("SELECT FROM simulation_control WHERE simulation_id = :only FOR UPDATE")
-
-# Statements of their own, so that each sees what was waited for.
 _BEGIN = text(f"""
 UPDATE simulations s SET purging_at = coalesce(s.purging_at, statement_timestamp())
 FROM simulation_control c WHERE c.simulation_id = s.id AND {_OVER}
@@ -113,7 +109,7 @@ def purge(
 def _begin(engine: Engine, id: UUID, retention_seconds: int) -> bool:  # noqa: A002
     """Whether it is due, and can't be reopened from now on."""
     with transaction(engine) as connection:
-        connection.execute(_HOLD_CONTROL, {"only": id})
+        connection.execute(HOLD_RUN, {"id": id})  # by a statement of its own, so that the next one sees a retry that was waited for
         return connection.execute(_BEGIN, {"only": id, "retention_seconds": retention_seconds}).rowcount == 1
 
 

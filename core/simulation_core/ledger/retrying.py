@@ -13,15 +13,16 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.sql import CLAIMED, PENDING
 
 BATCHES_A_TRANSACTION = 5_000
 
-# Guarantees: until this transaction ends nothing of the run is claimed, renewed, suspended, cancelled or deleted, and no purge begins.
-_HOLD_CONTROL = text("SELECT run_state FROM simulation_control WHERE simulation_id = :id FOR UPDATE")
-
-# A statement of its own, so that a purge that the lock was waited for is seen: what it has removed nobody could deliver.
-_IS_WHOLE = text("SELECT coalesce(purging_at, purged_at) IS NULL FROM simulations WHERE id = :id")
+# A statement of its own, so that a change that was waited for is seen. What a purge has begun to remove nobody could deliver.
+_MAY_GO_ON = text("""
+SELECT c.run_state IN ('RUNNING', 'SUSPENDED') AND coalesce(s.purging_at, s.purged_at) IS NULL
+FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id WHERE s.id = :id
+""")
 
 # In the one order; a statement of its own, so that what was finished while it waited is seen by the next one.
 _LOCK = text("""
@@ -79,7 +80,7 @@ def retry_failed(engine: Engine, id: UUID, token: str, *, limit: int = BATCHES_A
 
 
 def _lock(connection: Connection, id: UUID, after: int, limit: int) -> list[int]:  # noqa: A002
-    wanted = connection.scalar(_HOLD_CONTROL, {"id": id})
-    if wanted not in {"RUNNING", "SUSPENDED"} or not connection.scalar(_IS_WHOLE, {"id": id}):
+    connection.execute(HOLD_RUN, {"id": id})
+    if not connection.scalar(_MAY_GO_ON, {"id": id}):
         return []
     return list(connection.scalars(_LOCK, {"id": id, "after": after, "limit": limit}))

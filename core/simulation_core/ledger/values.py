@@ -29,7 +29,7 @@ class Status(enum.StrEnum):
 
 
 class RunState(enum.StrEnum):
-    """`simulation_control.run_state`: what is wanted. Claims and renewals hold it FOR SHARE: a change waits for them."""
+    """`simulation_control.run_state`: what is wanted. A change waits for claims and renewals: see ledger.holding."""
 
     RUNNING = "RUNNING"
     SUSPENDED = "SUSPENDED"

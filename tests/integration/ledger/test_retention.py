@@ -12,6 +12,7 @@ from sqlalchemy import text
 from simulation_core.errors import LedgerBusyError, RunPurgedError
 from simulation_core.ledger import claims, control, finishes, partitions, plans, progress, retention, retrying, runs
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.locks import Patience
 from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Status
 from simulation_core.reasons import Reason
@@ -267,7 +268,7 @@ def test_a_retry_that_waited_for_the_beginning_of_a_purge_sees_it(engine, make_r
     run = ended(finished(make_run().records(2).published()))
     tried = []
     with transaction(engine) as connection:
-        connection.execute(text("SELECT FROM simulation_control WHERE simulation_id = :id FOR UPDATE"), {"id": run.id})
+        connection.execute(HOLD_RUN, {"id": run.id})
         retry = in_thread(lambda: tried.append(retrying.retry_failed(engine, run.id, "one")))
         until(lambda: waiting_backends() == 1)
         connection.execute(text("UPDATE simulations SET purging_at = statement_timestamp() WHERE id = :id"), {"id": run.id})
