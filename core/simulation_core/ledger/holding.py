@@ -1,9 +1,9 @@
 """Going on with a run, and changing what is wanted of it: never both at once, and in the order of asking.
 
-Claims, renewals and skips share a run until they commit. Who suspends, resumes, cancels, deletes, judges, publishes, fails or purges it
-holds it alone: so a change waits for the claims under way, and those that come later see it. These are advisory locks because they form a
-queue. Locks on rows don't: who asks to share a row that others share gets it at once, past a change that waits for all of them, and a run
-that many claim without a pause would never be suspended.
+Claims, renewals, skips and retries share a run until they commit. Who suspends, resumes, cancels, deletes, judges, publishes, fails or
+purges it holds it alone: so a change waits for the claims under way, and those that come later see it. These are advisory locks because
+they form a queue. Locks on rows don't: who asks to share a row that others share gets it at once, past a change that waits for all of them,
+and a run that many claim without a pause would never be suspended.
 
 In the one order: runs are shared or held first, then come control rows by simulation id, batches, simulations.
 """
