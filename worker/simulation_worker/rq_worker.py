@@ -159,9 +159,10 @@ class BatchWorker(SimpleWorker):
         if not able:
             self._stopping.wait(min(POP_SECONDS, *(desk.budget.paced_for_s for desk in desks.values())))
             return
-        room = self._workshop.room(able)
-        if not room:
-            self._workshop.wait_for_room(POP_SECONDS)
+        served = len(self._desks.all())
+        room = self._workshop.room(able, served=served)
+        if not room:  # another portal may be called soon, and has slots
+            self._workshop.wait_for_room(able, POP_SECONDS if len(able) == served else SHORT_POP_SECONDS, served=served)
             return
         taken = self._take(room, able, wait_s=POP_SECONDS if len(room) == len(desks) else SHORT_POP_SECONDS)
         purses = {queue: desks[queue].budget.admitted(admission) for queue, admission in taken.admissions.items()}
