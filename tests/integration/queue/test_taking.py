@@ -168,6 +168,18 @@ def test_prolonging_gives_a_full_lease_to_what_is_held_and_nothing_else(redis, w
     assert ends_s - time.time() > 50
 
 
+def test_a_worker_whose_clock_is_wrong_prolongs_by_redis_clock(redis, waiting, due, monkeypatch):
+    due(1)
+    intake = Intake(redis, WORKER, lease_seconds=60)
+    jobs = intake.take({EAST: 1}).jobs
+    now_s = time.time()
+    with monkeypatch.context() as wrong:
+        wrong.setattr(time, "time", lambda: now_s - 3_600)
+        intake.prolong(jobs)
+    ((_, ends_s),) = redis.zrange(StartedJobRegistry(queue=waiting.queue).key, 0, -1, withscores=True)
+    assert ends_s > now_s
+
+
 # -- ending
 
 

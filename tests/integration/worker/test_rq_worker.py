@@ -26,6 +26,7 @@ from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_sandbox.valkey import Valkey
+from simulation_worker import registries
 from simulation_worker.budget.budget import Budget
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.deliver import Delivery
@@ -323,6 +324,17 @@ def test_rq_info_tells_what_is_under_way(run_worker: Any, ledger: Any, jobs: Any
     until(lambda: idle(jobs.redis))
     (worker,) = Worker.all(connection=jobs.redis)
     assert (worker.successful_job_count, worker.current_execution_count) == (3, 0)
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_the_others_their_jobs(jobs: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would be offered again while they are under way."""
+    queue, now_s = jobs.queue(), time.time()
+    id_ = jobs.push(ledger.publish(records=1))
+    assert Intake(jobs.redis, "other", lease_seconds=60).take({queue.name: 1})
+    monkeypatch.setattr(time, "time", lambda: now_s + 3_600)
+    registries.clean([queue])
+    assert StartedJobRegistry(queue=queue).get_job_count(cleanup=False) == 1
+    assert jobs.redis.exists(f"rq:job:{id_}")
 
 
 def test_a_busy_portal_leaves_slots_to_one_that_may_not_be_called_at_this_moment(
