@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from simulation_cli import options, printing
+from simulation_cli import completing, options, printing
 from simulation_cli.exits import ExitCode, NoSuchSimulationError
 from simulation_cli.options import ListOutput, Output
 from simulation_core.clock import now_ms
@@ -42,7 +42,15 @@ WATCH = """
 
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces.")]
 Labels = Annotated[str | None, typer.Option("--selector", "-l", help="Only those with these labels.", show_default=False)]
-For = Annotated[str, typer.Option("--for", metavar="WHAT", help="A condition or a phase, such as Complete, Finished, Suspended, Running.")]
+For = Annotated[
+    str,
+    typer.Option(
+        "--for",
+        metavar="WHAT",
+        help="A condition or a phase, such as Complete, Finished, Suspended, Running.",
+        autocompletion=completing.goals,
+    ),
+]
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
