@@ -28,6 +28,7 @@ WAIT = """
     kubectl simulation wait spring-launch
     kubectl simulation wait --all --for Finished --timeout 2h
     kubectl simulation wait spring-launch --for Suspended
+    kubectl simulation wait spring-launch --for delete
     """
 WATCH = """
     Follow a Simulation to its end: bar, planned against delivered, rate, time left, lateness, workers.
@@ -47,7 +48,7 @@ For = Annotated[
     typer.Option(
         "--for",
         metavar="WHAT",
-        help="A condition or a phase, such as Complete, Finished, Suspended, Running.",
+        help="A condition or a phase, such as Complete, Finished, Suspended, Running; or delete.",
         autocompletion=completing.goals,
     ),
 ]
@@ -94,15 +95,17 @@ def wait(  # noqa: PLR0913
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     from simulation_cli import acting, summary, waiting  # noqa: PLC0415
-    from simulation_cli.choosing import Choice, all_of  # noqa: PLC0415
+    from simulation_cli.choosing import Choice, all_of, those_there  # noqa: PLC0415
     from simulation_cli.cluster import Where, connected  # noqa: PLC0415
-    from simulation_cli.goals import goal_named  # noqa: PLC0415
+    from simulation_cli.goals import DELETED, goal_named  # noqa: PLC0415
 
     goal, timeout_seconds = goal_named(for_), options.seconds(timeout)
     came = []
     with connected(Where(namespace, context, kubeconfig)) as cluster, printing.interruptible():
-        found = all_of(cluster, Choice(tuple(names or ()), selector, all_))
-        if not found:
+        choice = Choice(tuple(names or ()), selector, all_)
+        # What is gone already was deleted, as for kubectl wait.
+        found = those_there(cluster, choice) if goal is DELETED else all_of(cluster, choice)
+        if not found and goal is not DELETED:
             raise NoSuchSimulationError("no Simulation is chosen by that")
         try:
             asked = [waiting.Awaited(simulation=each, goal=goal) for each in found]

@@ -114,6 +114,21 @@ def test_wait_sees_that_what_it_waited_for_was_deleted(cli: Any, cluster: Any, m
     assert (ended.code, ended.err) == (4, "launch was deleted\n")
 
 
+def test_wait_for_a_deletion_ends_when_it_is_gone(cli: Any, cluster: Any, meanwhile: Any) -> None:
+    cluster.create("launch")
+    meanwhile(lambda: cluster.delete("launch"))
+    ended = cli("wait", "launch", "absent", "--for", "delete", "--timeout", "20s", "-o", "json")
+    assert (ended.code, [(each["name"], each["waited"]) for each in json.loads(ended.out)["items"]]) == (0, [("launch", "reached")])
+    assert cli("wait", "launch", "--for", "delete").code == 0
+
+
+def test_wait_for_a_comparison_that_nobody_asked_for_ends(cli: Any, cluster: Any) -> None:
+    cluster.create("launch")
+    cluster.show("launch", "Completed")
+    ended = cli("wait", "launch", "--for", "Verified")
+    assert (ended.code, "is Completed, not Verified: nobody asked for it" in ended.err) == (9, True)
+
+
 @pytest.mark.parametrize(("arguments", "code"), [(["absent"], 4), (["-l", "no=body"], 4), ([], 2), (["launch", "--for", "Done"], 2)])
 def test_what_there_is_not_can_not_be_waited_for(cli: Any, cluster: Any, arguments: list[str], code: int) -> None:
     assert cli("wait", *arguments).code == code
