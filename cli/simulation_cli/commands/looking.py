@@ -34,7 +34,7 @@ WATCH = """
     Follow a Simulation to its end: bar, planned against delivered, rate, time left, lateness, workers.
 
     Without a terminal it prints a line when something has changed; with -o json a JSON object a line.
-    Ends with exit code 9 when the Simulation failed or was cancelled.
+    Ends with exit code 9 when the Simulation failed or was cancelled. One that is being deleted is followed until it is gone.
 
     \b
     kubectl simulation watch spring-launch
@@ -142,4 +142,6 @@ def watch(
             last = watching.live(seen, console)
         else:
             last = watching.lines(seen, lambda moment: moment.as_line())
-    raise typer.Exit(ExitCode.DONE if last.phase == "Completed" else ExitCode.ENDED_OTHERWISE)
+    if last.deleting:  # it was followed until it was gone
+        typer.echo(f"{last.name} is gone", err=True)
+    raise typer.Exit(ExitCode.DONE if last.deleting or last.phase == "Completed" else ExitCode.ENDED_OTHERWISE)

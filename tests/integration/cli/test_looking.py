@@ -182,3 +182,18 @@ def test_watch_ends_when_the_simulation_goes(cli: Any, cluster: Any, meanwhile: 
     cluster.create("launch")
     meanwhile(lambda: cluster.delete("launch"))
     assert cli("watch", "launch").code == 4
+
+
+def test_watch_follows_a_deletion_until_it_is_gone(cli: Any, cluster: Any, meanwhile: Any) -> None:
+    cluster.create("launch", spec={"deletionPolicy": "Archive"}, finalizers=["simulation-operator.dev/archive"])
+    cluster.show("launch", "Completed", archived={"done": 0, "total": 800})
+    cluster.delete("launch")
+    assert cli("list").out.splitlines()[1].split()[2] == "Terminating"
+    meanwhile(
+        lambda: cluster.show("launch", "Completed", archived={"done": 300, "total": 800}, message="300 of 800 objects are archived."),
+        lambda: cluster.let_go("launch"),
+    )
+    ended = cli("watch", "launch", "-o", "json")
+    assert (ended.code, ended.err) == (0, "launch is gone\n")
+    first = json.loads(ended.out.splitlines()[0])
+    assert (first["phase"], first["deleting"], first["archived"]) == ("Completed", True, {"done": 0, "total": 800})
