@@ -195,5 +195,7 @@ def test_watch_follows_a_deletion_until_it_is_gone(cli: Any, cluster: Any, meanw
     )
     ended = cli("watch", "launch", "-o", "json")
     assert (ended.code, ended.err) == (0, "launch is gone\n")
+    with pytest.raises(kubernetes.client.ApiException, match="not found"):
+        cluster.get("launch")
     first = json.loads(ended.out.splitlines()[0])
     assert (first["phase"], first["deleting"], first["archived"]) == ("Completed", True, {"done": 0, "total": 800})
