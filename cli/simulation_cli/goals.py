@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simulation_cli.exits import CalledWronglyError
 from simulation_cli.resource import RETRY_FAILED, VERIFY, ClusterSimulation
 from simulation_cli.verbs import Verb
-from simulation_core.reasons import Reason
+from simulation_core.reasons import NOT_VERIFIED
 
 CONDITIONS = ("Accepted", "Feasible", "Complete", "Failed", "Finished", "Suspended", "Verified")
 PHASES = ("Planning", "Queued", "Running", "Suspended", "Completed", "Failed", "Cancelled")
@@ -71,8 +71,8 @@ def _verified(simulation: ClusterSimulation) -> bool:
 
 
 def _differs(simulation: ClusterSimulation) -> bool:
-    """The one reason of a Verified that is False for good: with any other it is on its way."""
-    return simulation.pending(VERIFY) is None and simulation.condition("Verified").get("reason") == Reason.DIFFERENCES_FOUND
+    """Any other reason of a Verified that is False says that it is on its way."""
+    return simulation.pending(VERIFY) is None and simulation.condition("Verified").get("reason") in NOT_VERIFIED
 
 
 # It comes after the end of the run, and what an earlier comparison found is no answer to one that was asked for since.
