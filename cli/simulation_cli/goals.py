@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simulation_cli.exits import CalledWronglyError
 from simulation_cli.resource import AWAITING_ACCEPTANCE, RETRY_FAILED, VERIFY, ClusterSimulation
 from simulation_cli.verbs import Verb
-from simulation_core.reasons import Reason
+from simulation_core.reasons import NOT_VERIFIED
 
 CONDITIONS = ("Accepted", "Feasible", "Progressing", "Complete", "Failed", "Finished", "Suspended", "Verified")
 PHASES = ("Planning", "Queued", "Running", "Suspended", "Completed", "Failed", "Cancelled")
@@ -73,11 +73,11 @@ def _verified(simulation: ClusterSimulation) -> bool:
 
 
 def _will_not_be_verified(simulation: ClusterSimulation) -> bool:
-    """It was compared and differs, or has ended and nobody asked. A Verified that is False for any other reason is on its way."""
+    """It has its answer, or has ended and nobody asked. Any other reason of a Verified that is False says that it is on its way."""
     if simulation.pending(VERIFY) is not None:
         return False
     reason = simulation.condition("Verified").get("reason")
-    return reason == Reason.DIFFERENCES_FOUND or (reason is None and simulation.ended)
+    return reason in NOT_VERIFIED or (reason is None and simulation.ended)
 
 
 def _said_of_verifying(simulation: ClusterSimulation) -> str:

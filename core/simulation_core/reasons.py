@@ -76,11 +76,14 @@ class Reason(enum.StrEnum):
     RETRYING_FAILED = "RetryingFailed", "Failed records are tried again, as the annotation simulation-operator.dev/retry-failed asks."
     NOTHING_TO_RETRY = (
         "NothingToRetry",
-        "The annotation simulation-operator.dev/retry-failed found no record to try again.",
+        "The annotation simulation-operator.dev/retry-failed found no failed record, or none that can still be tried again.",
     )
     VERIFIED = "Verified", "The CRM holds every object that was delivered, and none beyond them under the run's name."
     VERIFYING = "Verifying", "The CRM is being compared with what was delivered."
     DIFFERENCES_FOUND = "DifferencesFound", "The CRM lacks objects that were delivered, or holds others under the run's name."
+    UNSETTLED = "Unsettled", "What was delivered is there, but HubSpot's search had not come to rest: verify again later."
+    OUT_OF_DATE = "OutOfDate", "The run went on after it was verified: verify it again."
+    NO_LONGER_KNOWN = "NoLongerKnown", "Retention removed what was recorded about single records: there is nothing left to compare with."
     NOT_FINISHED = "NotFinished", "What was asked for is done when the run has ended."
     EXPIRED = "Expired", "spec.ttlSecondsAfterFinished has passed since the run's end: the Simulation is deleted."
     ARCHIVING = "Archiving", "What the run created is being archived in HubSpot, as spec.deletionPolicy: Archive asks."
@@ -99,3 +102,7 @@ class Reason(enum.StrEnum):
     # feasibility
     WITHIN_LIMITS = "WithinLimits", "The plan fits HubSpot's limits."
     EXCEEDS_LIMITS = "ExceedsLimits", "The plan needs more calls than HubSpot allows: records will be late."
+
+
+NOT_VERIFIED = frozenset({Reason.DIFFERENCES_FOUND, Reason.UNSETTLED, Reason.OUT_OF_DATE, Reason.NO_LONGER_KNOWN})
+"""Why Verified is False although nothing of it is under way any more."""

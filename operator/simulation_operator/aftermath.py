@@ -40,17 +40,22 @@ def _verified(simulation: Simulation, progress: Progress, problem: tuple[Reason,
         return None
     if not state.done or state.result is None:
         return Condition("Verified", False, *_why_not_yet(state, problem, Reason.VERIFYING))
-    if progress.run.purged and not any(_counts(state.result, "expected").values()):
-        message = "Retention removed what was recorded about single records: what was delivered is no longer known."
-        return Condition("Verified", False, Reason.DIFFERENCES_FOUND, message)
+    return Condition("Verified", *_answer(progress, state, state.result))
+
+
+def _answer(progress: Progress, state: ErrandState, result: Mapping[str, Any]) -> tuple[bool, Reason, str]:
+    if progress.run.purged and not any(_counts(result, "expected").values()):
+        return False, Reason.NO_LONGER_KNOWN, Reason.NO_LONGER_KNOWN.meaning
+    if not progress.run.status.terminal or (state.done_ms or 0) < (progress.run.finished_ms or 0):
+        return False, Reason.OUT_OF_DATE, Reason.OUT_OF_DATE.meaning
     differences = [
-        f"{number} {type_} are {what}" for what in ("missing", "surplus") for type_, number in _counts(state.result, what).items() if number
+        f"{number} {type_} are {what}" for what in ("missing", "surplus") for type_, number in _counts(result, what).items() if number
     ]
-    doubt = "" if state.result.get("settled", True) else " The search had not come to rest: verify again later."
+    doubt = "" if result.get("settled", True) else " The search had not come to rest: verify again later."
     if differences:
-        return Condition("Verified", False, Reason.DIFFERENCES_FOUND, f"{', '.join(differences)}: see status.verification.{doubt}")
-    found = ", ".join(f"{number} {type_}" for type_, number in _counts(state.result, "found").items() if number) or "nothing"
-    return Condition("Verified", not doubt, Reason.DIFFERENCES_FOUND if doubt else Reason.VERIFIED, f"Found as delivered: {found}.{doubt}")
+        return False, Reason.DIFFERENCES_FOUND, f"{', '.join(differences)}: see status.verification.{doubt}"
+    found = ", ".join(f"{number} {type_}" for type_, number in _counts(result, "found").items() if number) or "nothing"
+    return not doubt, Reason.UNSETTLED if doubt else Reason.VERIFIED, f"Found as delivered: {found}.{doubt}"
 
 
 def archived(simulation: Simulation, progress: Progress, problem: tuple[Reason, str] | None) -> Condition | None:

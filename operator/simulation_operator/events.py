@@ -23,7 +23,7 @@ COMPONENT = "simulation-operator"
 LONGEST_MESSAGE = 1024  # the API server's own limit
 LONGEST_NAME = 253  # as well
 QUIET_SECONDS = 20.0  # the same thing isn't written again sooner; what comes meanwhile is one write
-REMEMBERED = 5_000
+REMEMBERED = 10_000  # a thousand runs with ten reasons each; those not told for longest go first
 MOST_WAITING = 20_000
 AT_ONCE = 4
 
@@ -129,6 +129,7 @@ class Events:
             await self._first(what, news)
             return
         told.count, told.written_at = count, self._clock()
+        self._told.move_to_end(what)
 
     async def _first(self, what: What, news: _News) -> None:
         key = what[0]

@@ -16,6 +16,7 @@ from simulation_operator.status import waits_for
 Status = Mapping[str, Any]
 
 _LIVE = {"Planning", "Queued", "Running"}
+_BEGUN = {"Suspended", "Completed", "Failed"}  # from which a run goes on: by resuming it, by retrying what failed
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def resumed(before: Status, after: Status) -> Iterator[Happening]:
 
 
 def started(before: Status, after: Status) -> Iterator[Happening]:
-    if _reached("Running", before, after) and before.get("phase") != "Suspended":
+    if _reached("Running", before, after) and before.get("phase") not in _BEGUN:
         yield Happening(Reason.STARTED, Reason.STARTED.meaning)
 
 
@@ -80,17 +81,19 @@ def late(before: Status, after: Status) -> Iterator[Happening]:
 
 def records_failed(before: Status, after: Status) -> Iterator[Happening]:
     failed = after.get("recordsFailed", 0)
-    if failed > before.get("recordsFailed", 0):
+    tried_again = after.get("retriedRecords", 0) if _retried(before, after) else 0
+    if failed > before.get("recordsFailed", 0) - tried_again:
         last = f"; the last one: {after['failures'][0]['message']}" if after.get("failures") else ""
         yield Happening(Reason.RECORDS_FAILED, f"{failed} records have failed so far{last}", warning=True)
 
 
 def retried(before: Status, after: Status) -> Iterator[Happening]:
-    if after.get("handledRetryToken") == before.get("handledRetryToken"):
+    if not _retried(before, after):
         return
-    records = before.get("recordsFailed", 0) - after.get("recordsFailed", 0)
-    if records > 0:
+    if records := after.get("retriedRecords", 0):
         yield Happening(Reason.RETRYING_FAILED, f"{records} failed records are tried again")
+    elif after.get("phase") == "Cancelled":
+        yield Happening(Reason.NOTHING_TO_RETRY, "A cancelled run has ended for good: no record is tried again")
     else:
         yield Happening(Reason.NOTHING_TO_RETRY, Reason.NOTHING_TO_RETRY.meaning)
 
@@ -145,6 +148,10 @@ _RULES: tuple[Callable[[Status, Status], Iterator[Happening]], ...] = (
     verified,
     archived,
 )
+
+
+def _retried(before: Status, after: Status) -> bool:
+    return bool(after.get("handledRetryToken") != before.get("handledRetryToken"))
 
 
 def _moment_ms(status: Status) -> int:

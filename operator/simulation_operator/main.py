@@ -191,7 +191,15 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             queue=queue,
             observer=Observer(roster=roster, portals=portals, engine=engine, threads=threads, sources=settings.content_sources),
             applier=Applier(
-                engine=engine, threads=threads, api=api, planner=planner, adviser=adviser, roster=roster, queue=queue, settings=settings
+                engine=engine,
+                threads=threads,
+                api=api,
+                planner=planner,
+                adviser=adviser,
+                events=events,
+                roster=roster,
+                queue=queue,
+                settings=settings,
             ),
             leadership=leadership,
             metrics=metrics,

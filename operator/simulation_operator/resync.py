@@ -104,7 +104,7 @@ class Resync:
             self.roster.see(simulation)
             entry = self.roster.get(simulation.key.uid)
             if entry is not None and not entry.resting:
-                self.queue.add(simulation.key)
+                self.queue.add(simulation.key, patient=True)
 
     async def _miss(self, listed: set[UUID]) -> None:
         """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked."""
@@ -112,7 +112,7 @@ class Resync:
             if entry.key.uid not in listed:
                 # It may have been created after the list was made: the lifecycle asks for it by name before it concludes anything.
                 self.roster.lose(entry.key.uid)
-                self.queue.add(entry.key)
+                self.queue.add(entry.key, patient=True)
         for run in await self.threads.ledger(runs.not_deleted, self.engine):
             if run.id in listed or not self._in_scope(run.namespace):
                 continue
@@ -124,7 +124,7 @@ class Resync:
     def _absent(self, run: Place) -> None:
         if self.roster.get(run.id) is None:  # not one that a watch brought since
             self.roster.absent(run.id)
-            self.queue.add(Key(run.namespace, run.name, run.id))
+            self.queue.add(Key(run.namespace, run.name, run.id), patient=True)
 
     def _in_scope(self, namespace: str) -> bool:
         return None in self.scopes or namespace in self.scopes

@@ -89,7 +89,9 @@ def _without_run(view: View, verdict: Verdict) -> dict[str, Any]:
         Condition("Finished", verdict.final, verdict.reason, verdict.message),
         Condition("Suspended", False, verdict.reason, verdict.message),
     ]
+    handled = {"handledRetryToken": view.simulation.retry_token, "handledVerifyToken": view.simulation.verify_token}
     return {
+        **({name: token for name, token in handled.items() if token} if verdict.final else {}),  # there is nothing to retry or verify
         "observedGeneration": view.observed_generation,
         "phase": "Failed" if verdict.final else "Planning",
         "conditions": _rendered(view, conditions),
@@ -134,6 +136,7 @@ def _of_run(view: View, progress: Progress) -> dict[str, Any]:
         "content": _content(progress),
         "failures": [_failure(failure) for failure in list(progress.failures)[-SHOWN_FAILURES:]] or None,
         "handledRetryToken": run.retry_token,
+        "retriedRecords": run.retried_records,
         **aftermath.fields(progress),
         "message": _sentence(_message(view, progress, blocking)),
     }

@@ -53,7 +53,9 @@ FROM m WHERE s.id = :id AND m.records > 0
 RETURNING m.records
 """)
 
-_REMEMBER = text("UPDATE simulations SET retry_token = :token, updated_at = statement_timestamp() WHERE id = :id")
+_REMEMBER = text(
+    "UPDATE simulations SET retry_token = :token, retried_records = :records, updated_at = statement_timestamp() WHERE id = :id"
+)
 
 
 def retry_failed(engine: Engine, id: UUID, token: str, *, limit: int = BATCHES_A_TRANSACTION) -> int:  # noqa: A002 - the column's name
@@ -67,7 +69,7 @@ def retry_failed(engine: Engine, id: UUID, token: str, *, limit: int = BATCHES_A
             numbers = _lock(connection, id, after, limit)
             records += connection.scalar(_RESET, {"id": id, "numbers": numbers}) or 0 if numbers else 0
             if len(numbers) < limit:
-                connection.execute(_REMEMBER, {"id": id, "token": token})
+                connection.execute(_REMEMBER, {"id": id, "token": token, "records": records})
                 return records
             after = numbers[-1]
 

@@ -54,6 +54,7 @@ def to_run(row: RowMapping | Mapping[str, Any]) -> Run:
         deleted_ms=_optional_ms(row["deleted_at"]),
         purged=row["purged_at"] is not None,
         retry_token=row["retry_token"],
+        retried_records=row["retried_records"],
     )
 
 

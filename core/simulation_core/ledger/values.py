@@ -75,6 +75,7 @@ class Run:
     deleted_ms: int | None
     purged: bool = False  # retention removed its batches and what was recorded about single records
     retry_token: str | None = None  # the last wish to retry what failed that was carried out
+    retried_records: int | None = None  # how many it tried again
 
 
 # Named tuples, where an object is made for each batch that passes through: made in a fifth of a frozen dataclass's time.

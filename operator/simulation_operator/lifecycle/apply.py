@@ -15,8 +15,11 @@ from simulation_core.plan import PLAN_VERSION
 from simulation_core.reasons import Reason
 from simulation_operator.advising import Adviser
 from simulation_operator.api import Api
+from simulation_operator.events import Events
+from simulation_operator.happenings import Happening
 from simulation_operator.keys import KeyQueue
 from simulation_operator.lifecycle.decide import (
+    ABSENCES_THAT_PROVE_DELETION,
     Accept,
     Advise,
     Archive,
@@ -47,7 +50,7 @@ from simulation_operator.threads import Threads
 
 log = logging.getLogger(__name__)
 
-SECOND_LOOK_SECONDS = 1.0
+SECOND_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,7 @@ class Applier:
     api: Api
     planner: Planner
     adviser: Adviser
+    events: Events
     roster: Roster
     queue: KeyQueue[Key]
     settings: OperatorSettings
@@ -119,6 +123,7 @@ class Applier:
     async def _let_live_or_go(self, key: Key, decision: Decision) -> None:
         log.info("%s: %s: %s", key, type(decision.action).__name__.lower(), decision.message)
         if isinstance(decision.action, Expire):
+            self.events.tell(key, Happening(decision.reason, f"It is deleted: {decision.message}"))
             await self.api.delete(key)
             return
         if isinstance(decision.action, Release) and decision.reason is not Reason.ARCHIVED:
@@ -157,8 +162,8 @@ class Applier:
             self.roster.see(found[0])
             self.queue.add(key)
         else:
-            self.roster.absent(key.uid)
-            self.queue.add(key, after_seconds=SECOND_LOOK_SECONDS)
+            proven = self.roster.absent(key.uid) >= ABSENCES_THAT_PROVE_DELETION
+            self.queue.add(key, 0.0 if proven else SECOND_LOOK_SECONDS)
 
     async def _accept(self, seen: Observation, action: Accept) -> None:
         key = seen.key

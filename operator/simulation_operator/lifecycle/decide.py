@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from simulation_core.clock import iso_ms, to_ms
@@ -18,6 +19,7 @@ from simulation_core.plan.load import Load
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
 from simulation_core.spec import CHANGEABLE_FIELDS, Source, Spec
+from simulation_operator.conditions import find
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import Simulation
 
@@ -227,10 +229,21 @@ class _Newcomer:
     simulation: Simulation
 
 
+def expire_what_was_refused_long_ago(new: _Newcomer) -> Decision | None:
+    finished = find(new.simulation.status, "Finished")
+    if finished.get("status") != "True" or "lastTransitionTime" not in finished:
+        return None
+    return _expire(new.simulation, to_ms(datetime.fromisoformat(finished["lastTransitionTime"])), new.seen.now_ms)
+
+
 def leave_what_was_refused(new: _Newcomer) -> Decision | None:
+    """The same again, so that the status says it of what has been asked for since: a time to live, a retry."""
     if new.simulation.status.get("phase") != "Failed":
         return None
-    return Decision(Nothing(), Reason.SPEC_INVALID, "it was refused for good")
+    accepted = find(new.simulation.status, "Accepted")
+    if accepted.get("status") != "False" or accepted.get("reason") not in list(Reason):
+        return Decision(Nothing(), Reason.SPEC_INVALID, "it has failed, and the ledger doesn't know it")
+    return Decision(Refuse(), Reason(accepted["reason"]), str(accepted.get("message", "")))
 
 
 def refuse_an_invalid_spec(new: _Newcomer) -> Decision | None:
@@ -364,10 +377,15 @@ def verify_when_asked(accepted: _Accepted) -> Decision | None:
 
 def expire_what_ended_long_ago(accepted: _Accepted) -> Decision | None:
     """Counted from the last end: a run that was reopened ends anew."""
-    seconds, ended_ms = accepted.simulation.spec.get("ttlSecondsAfterFinished"), accepted.run.finished_ms
-    if not isinstance(seconds, int) or ended_ms is None or not accepted.run.status.terminal:
+    ended_ms = accepted.run.finished_ms
+    if ended_ms is None or not accepted.run.status.terminal:
         return None
-    if accepted.seen.now_ms < ended_ms + seconds * 1000:
+    return _expire(accepted.simulation, ended_ms, accepted.seen.now_ms)
+
+
+def _expire(simulation: Simulation, ended_ms: int, now_ms: int) -> Decision | None:
+    seconds = simulation.spec.get("ttlSecondsAfterFinished")
+    if not isinstance(seconds, int) or now_ms < ended_ms + seconds * 1000:
         return None
     return Decision(Expire(), Reason.EXPIRED, f"it ended at {iso_ms(ended_ms)}, and spec.ttlSecondsAfterFinished is {seconds}")
 
@@ -434,6 +452,7 @@ def _changeable(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _BEFORE_ACCEPTANCE: tuple[Callable[[_Newcomer], Decision | None], ...] = (
+    expire_what_was_refused_long_ago,
     leave_what_was_refused,
     refuse_an_invalid_spec,
     _judge_the_spec,

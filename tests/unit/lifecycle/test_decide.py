@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from simulation_core.clock import to_ms
+from simulation_core.clock import iso_ms, to_ms
 from simulation_core.errors import SpecError
 from simulation_core.ledger.values import Run, RunState, Status
 from simulation_core.plan.feasibility import Advice, Demand
@@ -199,9 +199,27 @@ def test_a_spec_that_cannot_be_carried_out_is_refused_with_the_field() -> None:
     assert "spec.distribution.timeZone" in decision.message
 
 
-def test_what_was_refused_is_not_judged_again() -> None:
-    refused = Simulation(key=KEY, generation=1, spec=SPEC, status={"phase": "Failed"})
-    assert decide(new(simulation=refused)).action == Nothing()
+def refused(**spec: Any) -> Simulation:
+    moment = iso_ms(NOW_MS - 60_000)
+    conditions = [
+        {"type": "Accepted", "status": "False", "reason": "UserUnknown", "message": "spec.userId: unknown", "lastTransitionTime": moment},
+        {"type": "Finished", "status": "True", "reason": "UserUnknown", "message": "spec.userId: unknown", "lastTransitionTime": moment},
+    ]
+    return Simulation(key=KEY, generation=2, spec={**SPEC, **spec}, status={"phase": "Failed", "conditions": conditions})
+
+
+def test_what_was_refused_is_not_judged_again_and_says_the_same_of_what_was_changed_since() -> None:
+    decision = decide(new(simulation=refused(ttlSecondsAfterFinished=61)))
+    assert (decision.action, decision.reason, decision.message) == (Refuse(), Reason.USER_UNKNOWN, "spec.userId: unknown")
+
+
+def test_what_was_refused_goes_when_its_time_is_over() -> None:
+    assert decide(new(simulation=refused(ttlSecondsAfterFinished=60))).action == Expire()
+
+
+def test_what_failed_and_is_not_in_the_ledger_is_left_as_it_is_shown() -> None:
+    lost = Simulation(key=KEY, generation=1, spec=SPEC, status={"phase": "Failed"})
+    assert decide(new(simulation=lost)).action == Nothing()
 
 
 def test_a_portal_that_vanishes_later_does_not_undo_the_acceptance() -> None:

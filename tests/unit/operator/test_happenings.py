@@ -48,10 +48,22 @@ def test_what_happened_is_told_once(before: dict[str, Any], after: dict[str, Any
 
 def test_a_retry_is_told_with_its_number_or_that_it_found_nothing() -> None:
     before = status("Failed", failed=3)
-    after = {**status("Running", failed=0), "handledRetryToken": "one"}
-    assert told(before, after) == ["Started", "RetryingFailed"]
+    after = {**status("Running", failed=0), "handledRetryToken": "one", "retriedRecords": 3}
+    assert told(before, after) == ["RetryingFailed"]
     assert any("3 failed records" in happening.message for happening in happenings(before, after))
-    assert told(after, {**after, "handledRetryToken": "two"}) == ["NothingToRetry"]
+    assert told(after, {**after, "handledRetryToken": "two", "retriedRecords": 0}) == ["NothingToRetry"]
+
+
+def test_what_failed_again_before_the_retry_was_shown_is_told_as_well() -> None:
+    before = status("Failed", failed=3)
+    after = {**status("Failed", failed=3), "handledRetryToken": "one", "retriedRecords": 3}
+    assert told(before, after) == ["RetryingFailed", "RecordsFailed"]
+
+
+def test_a_cancelled_run_says_why_nothing_is_tried_again() -> None:
+    before = status("Cancelled", failed=3)
+    [nothing] = happenings(before, {**before, "handledRetryToken": "one", "retriedRecords": 0})
+    assert (nothing.reason, "cancelled" in nothing.message) == ("NothingToRetry", True)
 
 
 def test_failures_and_waiting_are_warnings() -> None:

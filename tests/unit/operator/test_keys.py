@@ -91,6 +91,25 @@ async def test_a_waiting_getter_is_woken_when_a_delay_ends() -> None:
     assert await take(queue) == "a"
 
 
+async def test_what_a_list_brought_lets_others_pass_and_is_patient_no_longer_once_somebody_asks() -> None:
+    clock = Clock()
+    queue = KeyQueue[str](clock)
+    for key in ("a", "b", "c"):
+        queue.add(key, patient=True)
+    clock.seconds += 1
+    queue.add("asked")
+    queue.add("b")
+    assert [await take(queue) for _ in range(4)] == ["b", "asked", "a", "c"]
+    assert await is_idle(queue)
+
+
+async def test_a_patient_key_doesnt_wait_for_one_that_is_not_due() -> None:
+    queue = KeyQueue[str]()
+    queue.add("in a minute", after_seconds=60)
+    queue.add("a", patient=True)
+    assert await take(queue) == "a"
+
+
 async def test_retries_back_off_and_are_bounded() -> None:
     clock = Clock()
     queue = KeyQueue[str](clock)

@@ -51,7 +51,10 @@ def condition(type_: str, progress: Progress, problem: tuple[Reason, str] | None
         (of("verify", **found()), True, Reason.VERIFIED, "3 companies, 3 contacts"),
         (of("verify", **found({**WHOLE, "found": 1, "missing": 2, "surplus": 4})), False, Reason.DIFFERENCES_FOUND,
          "2 companies are missing, 4 companies are surplus"),
-        (of("verify", **found(settled=False)), False, Reason.DIFFERENCES_FOUND, "verify again later"),
+        (of("verify", **found(settled=False)), False, Reason.UNSETTLED, "verify again later"),
+        (replace(of("verify", **found()), run=replace(RUN, status=Status.RUNNING, finished_ms=None)), False, Reason.OUT_OF_DATE, "again"),
+        (replace(of("verify", **found()), run=replace(RUN, finished_ms=1_796_112_000_001)), False, Reason.OUT_OF_DATE, "again"),
+        (replace(of("verify", **found() | {"result": {}}), run=replace(RUN, purged=True)), False, Reason.NO_LONGER_KNOWN, "Retention"),
         (replace(PROGRESS, run=replace(RUN, status=Status.RUNNING)), False, Reason.NOT_FINISHED, "still going on"),
     ],
 )  # fmt: skip

@@ -165,6 +165,13 @@ def test_without_a_run_the_verdict_is_shown(final: bool, phase: str) -> None:
     assert waits_for(shown) == (None if final else "PortalUnknown")
 
 
+@pytest.mark.parametrize("final", [False, True])
+def test_what_is_asked_of_a_refused_simulation_counts_as_done_since_there_is_nothing_to_do_it_with(final: bool) -> None:
+    verdict = Verdict(reason=Reason.USER_UNKNOWN, message="spec.userId: unknown", final=final)
+    shown = build(replace(VIEW, simulation=replace(VIEW.simulation, retry_token="a", verify_token="b"), progress=None, verdict=verdict))
+    assert (shown.get("handledRetryToken"), shown.get("handledVerifyToken")) == (("a", "b") if final else (None, None))
+
+
 def test_an_absent_database_freezes_the_status_and_says_so_once() -> None:
     before = build(VIEW)
     away = while_database_is_away(replace(VIEW, before=before), "Postgres can't be reached")
