@@ -71,9 +71,11 @@ FROM live CROSS JOIN LATERAL (
 ORDER BY due_ms, live.id, soon.number LIMIT :limit
 """
 
-# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Of what is old enough to be
-# skipped only what was begun is offered. It is looked for among the oldest, not behind millions that are being skipped just now:
-# the sweep takes those away in a moment, and then it is among the oldest.
+# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Within a turn those come first
+# that were never served, then those whose last time lies furthest back: a queue may have fewer places than there are runs, and by due
+# time the same old ones would fill it in each tick. Of what is old enough to be skipped only what was begun is offered. It is looked for
+# among the oldest, not behind millions that are being skipped just now: the sweep takes those away in a moment, and then it is among the
+# oldest.
 OVERDUE = f"""
 WITH {_LIVE}
 SELECT live.id, live.portal, late.number, late.attempt, late.records,
@@ -98,7 +100,8 @@ FROM live CROSS JOIN LATERAL (
      WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
      ORDER BY b.lease_until LIMIT :limit)
 ) late
-ORDER BY turn, due_ms, live.id LIMIT :limit
+LEFT JOIN unnest(CAST(:served AS uuid[])) WITH ORDINALITY AS served (id, place) ON served.id = live.id
+ORDER BY turn, served.place NULLS FIRST, due_ms, live.id LIMIT :limit
 """
 
 
@@ -153,12 +156,14 @@ def waiting(engine: Engine, *, horizon_ms: int, limit: int, portals: Collection[
     return Offers.of(_offer(row) for row in _read(engine, WAITING, given))
 
 
-def overdue(engine: Engine, portal: str, *, limit: int) -> Offers:
+def overdue(engine: Engine, portal: str, *, limit: int, served: Sequence[UUID] = ()) -> Offers:
     """Batches of `portal` that a claim would get now, expired leases included: round robin over runs, each run's earliest first.
 
+    `served`: runs that had their turn already, the one whose turn lies furthest back first; within a turn all others come before them.
     A batch that was missed is among them until missedRecords decided about it, which the dispatcher lets happen before it asks.
     """
-    return Offers.of(_offer(row) for row in _read(engine, OVERDUE, {"limit": limit, "portals": [portal]}))
+    given = {"limit": limit, "portals": [portal], "served": list(served)}
+    return Offers.of(_offer(row) for row in _read(engine, OVERDUE, given))
 
 
 def portals_with_work(engine: Engine) -> list[str]:
