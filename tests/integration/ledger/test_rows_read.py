@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from simulation_core.ledger import backlog
+from simulation_core.ledger import backlog, dispatch
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.sql import IN_INDEX_ORDER
 
@@ -70,3 +70,11 @@ def test_the_backlog_is_counted_no_further_than_anybody_wants_to_know(engine):
     given = {"portals": ["default"], "lead_ms": 15_000, "most": most}
     assert rows_read(engine, "batches", backlog.BACKLOG, given) <= most
     assert backlog.backlog(engine, portals=["default"], lead_ms=1_000).due == RUNS * OVERDUE
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(("limit", "most"), [(10, 2 * RUNS), (200, 400)], ids=["fewer than runs", "more than runs"])
+def test_each_run_gives_a_share_of_what_is_asked_for_of_all_that_is_overdue(engine, limit, most):
+    given = {"portals": ["default"], "limit": limit, "served": [], "shares": dispatch.FIRST_SHARES}
+    assert rows_read(engine, "batches", dispatch.OVERDUE, given) <= most
+    assert len(dispatch.overdue(engine, "default", limit=limit)) == limit
