@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -104,11 +105,20 @@ def test_what_hubspot_allows_counts_from_the_next_call_on(budgets: Any) -> None:
 def test_what_a_load_did_not_need_is_for_others(budgets: Any) -> None:
     worker = budgets.worker()
     budgets.rest()
-    worker.budget.give_back(Purse([0.0] * 10))
-    gate = worker.budget.gate(1, 1)
-    assert gate.given_back == 10
-    assert worker.budget.gate(1, 1).given_back == 0
+    now_s = time.monotonic()
+    worker.budget.give_back(Purse([now_s - 60, *[now_s] * 10]))  # what a minute ago was free for a call is not free now
+    assert worker.budget.gate(1).given_back == 10
+    assert worker.budget.gate(1).given_back == 0
     assert worker.metric("budget_tokens_total", what="given back") == 10
+
+
+def test_what_was_reserved_and_not_used_in_time_is_drawn_anew(budgets: Any) -> None:
+    """Loads that a slow HubSpot held up, and then no more."""
+    worker = budgets.worker()
+    left_over = Purse([time.monotonic() - 5] * 60)
+    spend(worker, 60, left_over)
+    moments_s = worker.waits.moments_s
+    assert moments_s[-1] - moments_s[0] > 3
 
 
 def test_without_redis_a_worker_keeps_to_its_share_and_says_so(budgets: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from simulation_core.portals import Portal
 from simulation_core.queue.admission import Admission, Gate
 from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
-from simulation_worker.budget.accounting import Accounting
+from simulation_worker.budget.accounting import PATIENCE_US, Accounting
 from simulation_worker.budget.keys import app_key, search_key
 from simulation_worker.budget.limits import SEARCHES_PER_TEN_SECONDS, Limit, Told, read_headers, ten_seconds
 from simulation_worker.budget.local_pace import LocalPace
@@ -28,7 +28,10 @@ from simulation_worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-CALLS_EACH, CALLS_MORE = 2, 1  # for each hundred records of a load companies and contacts, and once what joins them
+# Reserved for a load: the companies and contacts of a hundred records, and what joins them. A larger one draws the rest call by call: its
+# calls come one after the other, and were they reserved long before, most of their moments would be over.
+CALLS_EACH, CALLS_MORE = 2, 1
+CALLS_A_LOAD = CALLS_EACH + CALLS_MORE
 LONGEST_WAIT_US = 15_000_000  # a call beyond what its load had reserved waits its turn; liveness allows far more
 ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
@@ -61,7 +64,7 @@ class Budget:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._given_back = 0
+        self._given_back: list[float] = []  # moments
         self._workers = ASSUMED_WORKERS
         self._alone: LocalPace | None = None
         self._redis_again_s = 0.0
@@ -85,11 +88,14 @@ class Budget:
         """Whether there was more to do, a moment ago, than there were calls for."""
         return self._clock() < self._scarce_until_s
 
-    def gate(self, jobs_a_load: int, jobs_a_call: int) -> Gate:
+    def gate(self, jobs_a_load: int) -> Gate:
         """For one take."""
         with self._lock:
-            given_back, self._given_back = self._given_back, 0
-        jobs, calls = (jobs_a_load, jobs_a_call), (CALLS_EACH, CALLS_MORE)
+            moments_s, self._given_back = self._given_back, []
+        since_s = self._payable_since_s()
+        given_back = sum(moment_s >= since_s for moment_s in moments_s)
+        self._metrics.given_back.inc(given_back)
+        jobs, calls = (jobs_a_load, jobs_a_load), (CALLS_EACH, CALLS_MORE)
         return self._accounting.gate(self._key, self.limit, given_back=given_back, jobs=jobs, calls=calls)
 
     def admitted(self, admission: Admission) -> Purse:
@@ -103,18 +109,17 @@ class Budget:
         return Purse.of(admission, self.limit.spacing_us, now_s)
 
     def give_back(self, purse: Purse) -> None:
-        """What a load had more than it needed goes back with the next take."""
+        """What a load had more than it needed goes back with the next take, if it isn't too late for it by then."""
         left = purse.empty()
         with self._lock:
             self._given_back += left
-        self._metrics.given_back.inc(left)
 
     # -- before and after a call
 
     def wait(self, purse: Purse, *, search: bool = False) -> None:
         """Returns when the call may begin. Raises PausedError where the portal is to be left alone."""
         self._be_open()
-        moment_s = None if search else purse.pay()
+        moment_s = None if search else purse.pay(self._payable_since_s())
         if moment_s is None:
             moment_s = self._draw(search=search)
         if (wait_s := moment_s - self._clock()) > 0:
@@ -197,7 +202,13 @@ class Budget:
             self._be_open()
             raise PausedError(Reason.RECORDS_LATE, max(1, admission.wait_us // 1000))  # no pause: there are too many of us
         self._metrics.taken.inc()
-        return self._clock() + admission.first_us / 1e6
+        now_s = self._clock()
+        if admission.first_us > PATIENCE_US and not search:
+            self._scarce_until_s = now_s + SCARCE_SECONDS
+        return now_s + admission.first_us / 1e6
+
+    def _payable_since_s(self) -> float:
+        return self._clock() - self.limit.lateness_s
 
     # -- while Redis is away
 

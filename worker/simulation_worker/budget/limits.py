@@ -36,6 +36,15 @@ class Limit:
         """How far ahead of the even rate a burst may be."""
         return (self.burst - 1) * self.spacing_us
 
+    @property
+    def lateness_s(self) -> float:
+        """How long after its moment a call may still begin: as long as a burst lasts, and what is kept free.
+
+        So ten seconds hold the calls of (10 + lateness) seconds' moments at most, which is the limit. A moment that is older is lost: all
+        that a slow HubSpot left over would be called at once, on top of a burst.
+        """
+        return (self.tolerance_us + SLACK_SHARE * self.calls_per_ten_seconds * self.spacing_us) / 1e6
+
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
