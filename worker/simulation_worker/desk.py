@@ -64,7 +64,7 @@ class Desk:
         self._by_thread = threading.local()
         self._clients: list[CrmClient] = []
         self._checking = self._new_client()
-        self._admission = Admission(portal, self._tell_problem)
+        self._admission = Admission(portal, self._tell_problem, budget.grant)
         self._ready = False
         self._writes_fail = False  # answering our checks is no proof then: only a delivery is
         self._closed = False

@@ -12,8 +12,10 @@ from redis import Redis
 from simulation_core.errors import QueueUnavailableError
 from simulation_core.queue.connection import connect
 from simulation_core.reasons import Reason
+from simulation_worker.budget.keys import finding_key
 from simulation_worker.budget.purse import Purse
 from simulation_worker.crm.errors import PausedError
+from simulation_worker.crm.quarantine import AT_ONCE
 
 
 def spend(worker: Any, calls: int, purse: Purse | None = None) -> None:
@@ -119,6 +121,32 @@ def test_what_was_reserved_and_not_used_in_time_is_drawn_anew(budgets: Any) -> N
     spend(worker, 60, left_over)
     moments_s = worker.waits.moments_s
     assert moments_s[-1] - moments_s[0] > 3
+
+
+def test_finding_the_bad_record_takes_a_tenth_of_the_limit_of_all_workers_together(budgets: Any) -> None:
+    workers = [budgets.worker() for _ in range(10)]
+    assert sum(worker.budget.grant(AT_ONCE) for worker in workers) == AT_ONCE
+    assert budgets.worker(token="another").budget.grant(AT_ONCE) == AT_ONCE
+
+
+def test_the_tenth_is_of_the_limit_that_hubspot_told(budgets: Any, redis: Redis) -> None:
+    def gap_ms(worker: Any) -> int:
+        redis.delete(finding_key(budgets.key))
+        worker.budget.grant(AT_ONCE)
+        worker.budget.grant(AT_ONCE)
+        said = worker.budget._accounting.draw(finding_key(budgets.key), worker.budget.limit.finding, 1, patience_us=0)
+        return round(said.wait_us / 1000)
+
+    worker = budgets.worker()
+    by_tier = gap_ms(worker)
+    worker.budget.learn({"X-HubSpot-RateLimit-Max": "250", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"})
+    assert gap_ms(worker) < by_tier
+
+
+def test_without_redis_nothing_is_found_out(budgets: Any) -> None:
+    away = connect("redis://127.0.0.1:1")
+    assert budgets.worker(redis=away).budget.grant(AT_ONCE) == 0
+    away.close()
 
 
 def test_without_redis_a_worker_keeps_to_its_share_and_says_so(budgets: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -46,7 +46,7 @@ def record(number: int, **company: Any) -> Record:
 
 
 def deliver(client: CrmClient, *records: Record) -> None:
-    deliver_records(client, [Part(Marks(SIMULATION, "team-a", "spring-launch"), records)], Quarantine(10_000))
+    deliver_records(client, [Part(Marks(SIMULATION, "team-a", "spring-launch"), records)], Quarantine(lambda calls: calls))
 
 
 def test_a_delivery(client: CrmClient, wire: Wire) -> None:

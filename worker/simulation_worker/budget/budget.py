@@ -18,7 +18,7 @@ from simulation_core.queue.admission import Admission, Gate
 from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
 from simulation_worker.budget.accounting import PATIENCE_US, Accounting
-from simulation_worker.budget.keys import app_key, search_key
+from simulation_worker.budget.keys import app_key, finding_key, search_key
 from simulation_worker.budget.limits import SEARCHES_PER_TEN_SECONDS, Limit, Told, read_headers, ten_seconds
 from simulation_worker.budget.local_pace import LocalPace
 from simulation_worker.budget.purse import Purse
@@ -126,6 +126,14 @@ class Budget:
             self._metrics.waited.inc(wait_s)
             self._sleep(wait_s)
             self._be_open()
+
+    def grant(self, calls: int) -> int:
+        """So many calls for finding out by which record a call was refused, or none: for that, all workers together have a share.
+
+        Each of these calls has to be drawn besides. Without Redis there are none: what isn't found out now is tried again.
+        """
+        admission = self._tell(lambda: self._accounting.draw(finding_key(self._key), self.limit.finding, calls, patience_us=0))
+        return admission.uses if admission else 0
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """What HubSpot says of its limits counts from now on."""
