@@ -143,6 +143,37 @@ def test_the_tenth_is_of_the_limit_that_hubspot_told(budgets: Any, redis: Redis)
     assert gap_ms(worker) < by_tier
 
 
+def errand_calls_s(workers: list[Any], calls: int) -> list[float]:
+    """When the errands of these workers call, one after the other, counted from now."""
+    now_s = time.monotonic()
+    return [time.monotonic() - now_s + worker.budget.aside_s() for _ in range(calls) for worker in workers]
+
+
+def test_errands_of_all_workers_share_a_quarter_while_any_of_them_delivers(budgets: Any, redis: Redis) -> None:
+    """Also those of workers that deliver nothing themselves."""
+    workers = [budgets.worker() for _ in range(4)]
+    assert errand_calls_s(workers, 50)[-1] < 5  # as fast as the portal allows
+    redis.zadd("rq:wip:simulation-deliver-default", {"job:another-worker": time.time() + 15})
+    for worker in workers:
+        worker.budget.look()
+    assert 30 < most_in_ten_seconds(errand_calls_s(workers, 15)) <= 190 / 4
+
+
+def test_who_delivers_itself_need_not_look_for_it(budgets: Any) -> None:
+    worker = budgets.worker()
+    worker.budget.delivering()
+    assert errand_calls_s([worker], 5)[-1] > 0.5
+
+
+def test_without_redis_errands_keep_to_their_workers_part_of_the_quarter(budgets: Any) -> None:
+    away = connect("redis://127.0.0.1:1")
+    worker = budgets.worker(redis=away)
+    worker.budget._workers = 4
+    worker.budget.delivering()
+    assert worker.budget.aside_s() > 4 * 10 / (190 / 4)
+    away.close()
+
+
 def test_without_redis_nothing_is_found_out(budgets: Any) -> None:
     away = connect("redis://127.0.0.1:1")
     assert budgets.worker(redis=away).budget.grant(AT_ONCE) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from simulation_core.queue.admission import Admission, Gate
 from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
 from simulation_worker.budget.accounting import PATIENCE_US, Accounting
-from simulation_worker.budget.keys import app_key, finding_key, search_key
+from simulation_worker.budget.keys import app_key, errands_key, finding_key, search_key
 from simulation_worker.budget.limits import SEARCHES_PER_TEN_SECONDS, Limit, Told, read_headers, ten_seconds
 from simulation_worker.budget.local_pace import LocalPace
 from simulation_worker.budget.purse import Purse
@@ -35,6 +36,7 @@ CALLS_A_LOAD = CALLS_EACH + CALLS_MORE
 LONGEST_WAIT_US = 15_000_000  # a call beyond what its load had reserved waits its turn; liveness allows far more
 ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
+DELIVERING_SECONDS = 2.0  # so long after a delivery was seen deliveries count as going on
 SCARCE_SECONDS = 5.0  # for so long after work had to wait for calls, calls are worth saving
 Answer = TypeVar("Answer")
 SEARCHES = Limit(SEARCHES_PER_TEN_SECONDS)
@@ -69,6 +71,7 @@ class Budget:
         self._alone: LocalPace | None = None
         self._redis_again_s = 0.0
         self._scarce_until_s = 0.0
+        self._delivering_until_s = -math.inf
         self._metrics.limit.set(self.limit.calls_per_ten_seconds)
 
     # -- before work is taken
@@ -135,6 +138,23 @@ class Budget:
         admission = self._tell(lambda: self._accounting.draw(finding_key(self._key), self.limit.finding, calls, patience_us=0))
         return admission.uses if admission else 0
 
+    def delivering(self) -> None:
+        """A delivery begins or ends."""
+        self._delivering_until_s = self._clock() + DELIVERING_SECONDS
+
+    def aside_s(self) -> float:
+        """Before an errand's call: seconds it is to wait, so that deliveries come first. Said once a call.
+
+        While any worker delivers, the errands of all of them share a part of the limit. Without Redis this one takes its own part of that.
+        """
+        if self._clock() >= self._delivering_until_s:
+            return 0.0
+        errands = self.limit.errands
+        admission = self._tell(lambda: self._accounting.draw(errands_key(self._key), errands, 1, patience_us=LONGEST_WAIT_US))
+        if admission is None:
+            return self._workers * errands.spacing_us / 1e6
+        return max(0.0, admission.first_us / 1e6) if admission.uses else LONGEST_WAIT_US / 1e6
+
     def learn(self, headers: Mapping[str, str]) -> None:
         """What HubSpot says of its limits counts from now on."""
         told = read_headers(headers)
@@ -181,7 +201,10 @@ class Budget:
     def look(self) -> None:
         """What other workers met since. Called now and then by the upkeep; raises QueueUnavailableError."""
         self._heard(self._accounting.draw(self._key, self.limit, 0))
-        self._workers = max(1, self._accounting.workers(queue_name(Kind.DELIVER, self._portal.name)))
+        workers, under_way = self._accounting.others(queue_name(Kind.DELIVER, self._portal.name))
+        self._workers = max(1, workers)
+        if under_way:
+            self.delivering()
         self._be_together()
 
     def _heard(self, admission: Admission) -> None:

@@ -18,6 +18,11 @@ def finding_key(app: str) -> str:
     return f"{app}:finding"
 
 
+def errands_key(app: str) -> str:
+    """Of what errands may take of an app's budget beside deliveries."""
+    return f"{app}:errands"
+
+
 def search_key(url: str | None, account_id: int) -> str:
     """The search's limit is the account's."""
     return PREFIX + "search:" + hashlib.sha256(f"{_server(url)}\0{account_id}".encode()).hexdigest()[:32]

@@ -10,6 +10,7 @@ from simulation_core.portals import TIERS, Portal
 WINDOW_MS = 10_000
 BURST_SHARE = 0.08  # of the limit: 15 of HubSpot's 190
 SLACK_SHARE = 0.026  # kept free: a call may be counted a little later than it was sent. 190 become 15 at once and 17 a second
+ERRANDS_SHARE = 0.25  # of the limit, while deliveries are going on
 FINDING_SHARE, LEAST_FINDING = 0.1, 10  # of the limit, and calls in ten seconds
 SEARCHES_PER_TEN_SECONDS = 50  # HubSpot's limit for search is 5 a second
 
@@ -27,6 +28,11 @@ class Limit:
     def finding(self) -> Limit:
         """Of it what may go into finding out by which record a call was refused."""
         return Limit(max(LEAST_FINDING, self.calls_per_ten_seconds * FINDING_SHARE))
+
+    @property
+    def errands(self) -> Limit:
+        """Of it what errands take beside deliveries."""
+        return Limit(self.calls_per_ten_seconds * ERRANDS_SHARE)
 
     @property
     def burst(self) -> int:
