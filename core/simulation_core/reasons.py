@@ -106,3 +106,7 @@ class Reason(enum.StrEnum):
     # feasibility
     WITHIN_LIMITS = "WithinLimits", "The plan fits HubSpot's limits."
     EXCEEDS_LIMITS = "ExceedsLimits", "The plan needs more calls than HubSpot allows: records will be late."
+
+
+NOT_VERIFIED = frozenset({Reason.DIFFERENCES_FOUND, Reason.UNSETTLED, Reason.OUT_OF_DATE, Reason.NO_LONGER_KNOWN})
+"""Why Verified is False although nothing of it is under way any more."""
