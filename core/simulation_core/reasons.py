@@ -68,6 +68,10 @@ class Reason(enum.StrEnum):
         "ModelRejected",
         "The language model's server refuses the key, the model or the request: see model.* in the chart and spec.content.model.",
     )
+    TOKENS_RESERVED = (
+        "TokensReserved",
+        "What is left of spec.content.maxTokens is reserved for questions that are under way; the rest waits for what they leave.",
+    )
     NOT_IN_PORTAL = (
         "NotInPortal",
         "The portal lacks a pipeline, a stage, an owner, a property or an option that the spec names; the message says which.",
