@@ -19,7 +19,7 @@ from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
 from simulation_worker.budget.accounting import Accounting
 from simulation_worker.budget.keys import app_key, search_key
-from simulation_worker.budget.limits import SEARCHES_PER_TEN_SECONDS, Limit, Told, read_headers, ten_seconds
+from simulation_worker.budget.limits import SEARCHES, Limit, Told, read_headers, ten_seconds
 from simulation_worker.budget.local_pace import LocalPace
 from simulation_worker.budget.purse import Purse
 from simulation_worker.budget.view import View
@@ -34,7 +34,6 @@ ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
 SCARCE_SECONDS = 5.0  # for so long after work had to wait for calls, calls are worth saving
 Answer = TypeVar("Answer")
-SEARCHES = Limit(SEARCHES_PER_TEN_SECONDS)
 
 
 class Budget:
@@ -66,7 +65,7 @@ class Budget:
         self._alone: LocalPace | None = None
         self._redis_again_s = 0.0
         self._scarce_until_s = 0.0
-        self._metrics.limit.set(self.limit.calls_per_ten_seconds)
+        self._metrics.limit.set(self.limit.calls)
 
     # -- before work is taken
 
@@ -131,8 +130,8 @@ class Budget:
         limit = ten_seconds(self._portal, told.per_ten_seconds)
         if limit != self.limit:
             self.limit = limit
-            self._metrics.limit.set(limit.calls_per_ten_seconds)
-            log.info("portal %s: HubSpot allows %g calls in ten seconds", self._portal.name, limit.calls_per_ten_seconds)
+            self._metrics.limit.set(limit.calls)
+            log.info("portal %s: HubSpot allows %g calls in ten seconds", self._portal.name, limit.calls)
 
     def of_account(self, account_id: int) -> None:
         self._search_key = search_key(self._portal.url, account_id)
@@ -204,7 +203,7 @@ class Budget:
     def _by_ourselves(self) -> float:
         with self._lock:
             if self._alone is None:
-                self._alone = LocalPace(Limit(self.limit.calls_per_ten_seconds / self._workers), clock=self._clock)
+                self._alone = LocalPace(Limit(self.limit.calls / self._workers), clock=self._clock)
             return self._clock() + self._alone.reserve()
 
     def _say_alone(self, error: Exception) -> None:
