@@ -47,7 +47,7 @@ def test_a_property_that_is_gone_is_every_records_trouble_and_not_looked_for(bod
 @pytest.mark.parametrize("body", OTHER)
 def test_any_other_refusal_is_about_one_record_until_it_is_found(body: dict[str, Any]) -> None:
     client = Refusing(body)
-    assert not is_about_a_property(client.answer)
+    assert not is_about_a_property(client.answer.body)
     fates = BatchWriter(cast(CrmClient, client), Quarantine(10_000)).upsert("companies", OBJECTS)
     assert client.calls == 2 * len(OBJECTS) - 1
     assert len(fates) == len(OBJECTS)

@@ -105,7 +105,8 @@ def may_pass(error: Mapping[str, Any]) -> bool:
     return error.get("category") in PASSING_CATEGORIES
 
 
-def is_about_a_property(answer: Answer) -> bool:
-    """Whether a refusal says that the portal lacks a property: then it is about all records of a run alike."""
-    codes = {error.get("code") for error in answer.errors}
-    return "PROPERTY_DOESNT_EXIST" in codes or "PROPERTY_DOESNT_EXIST" in answer.message or "unique identifier property" in answer.message
+def is_about_a_property(refusal: Mapping[str, Any]) -> bool:
+    """Whether a refusal, of a call or of one record in a 207, says that the portal lacks a property: all records need it alike."""
+    codes = {refusal.get("code"), *(error.get("code") for error in refusal.get("errors") or () if isinstance(error, Mapping))}
+    message = str(refusal.get("message"))
+    return "PROPERTY_DOESNT_EXIST" in codes or "PROPERTY_DOESNT_EXIST" in message or "unique identifier property" in message

@@ -146,8 +146,10 @@ class BatchWriter:
                 fates |= self._write(some, call)
             return fates
         self.spoilt |= by_simulation.keys()
-        if len(items) == 1 or is_about_a_property(answer):
-            fate = Rejected(reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id)
+        if len(items) == 1 or is_about_a_property(answer.body):
+            fate = Rejected(
+                reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id, with_its_call=True
+            )
             return dict.fromkeys(map(_key, items), fate)
         return self._halves(items, answer, call)
 
