@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
+from simulation_worker.crm.suspects import Suspects
+
 SHARE = 10  # of the portal's budget: a tenth
 LEAST_CALLS = 10  # in ten seconds: halving a hundred records takes fourteen, and each of them settles some
 
@@ -20,6 +22,7 @@ class Quarantine:
         self._counted_s = clock()
         self._lock = threading.Lock()
         self.apart: frozenset[str] = frozenset()  # simulations' ids
+        self.suspects = Suspects(clock=clock)
 
     def may_search(self) -> bool:
         """Takes one of the calls for finding out; False: not now."""
