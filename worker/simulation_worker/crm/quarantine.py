@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
+from simulation_worker.crm.suspects import Suspects
+
 AT_ONCE = 7  # halving a hundred records down to one takes so many calls in a row; with fewer a round might settle none of them
 GOOD_FOR_SECONDS = 10.0
 
@@ -23,6 +25,7 @@ class Quarantine:
         self._clock = clock
         self._lock = threading.Lock()
         self.apart: frozenset[str] = frozenset()  # simulations' ids
+        self.suspects = Suspects(clock=clock)
 
     def may_search(self) -> bool:
         """Takes one of the calls for finding out; False: not now."""
