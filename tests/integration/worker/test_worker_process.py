@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from rq.registry import StartedJobRegistry
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.values import Offer, Status
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_worker.workshop import JOB_SECONDS
@@ -54,7 +55,7 @@ def test_kill_9_between_start_and_claim_keeps_the_batch_from_others_for_seconds_
     started = StartedJobRegistry(queue=jobs.queue())
     offer = Offer(simulation_id=run, batch=0, attempt=1, portal="default", due_ms=now_ms() - 1_000)
     with engine.connect() as connection, connection.begin():
-        connection.execute(text("SELECT 1 FROM simulation_control WHERE simulation_id = :id FOR UPDATE"), {"id": run})
+        connection.execute(HOLD_RUN, {"id": run})
         worker = start_worker()
         name = jobs.push(run)
         until(lambda: jobs.redis.zcard(started.key) == 1 and jobs.redis.hget(f"rq:job:{name}", "status") == b"started")
