@@ -99,8 +99,10 @@ def test_asked_to_leave_it_finishes_the_batch_and_takes_no_other(
     under_way, waiting = ledger.publish(records=10), ledger.publish(records=10)
     outside.fault("companies/batch/upsert", "latency", milliseconds=1_000)
     worker = start_worker()
+    until(lambda: "DEVELOPER_TEST" in worker.log.read_text())
+    before = outside.calls()
     jobs.push(under_way)
-    until(lambda: ledger.batch(under_way)["state"] == CLAIMED)
+    until(lambda: outside.calls() > before)  # claimed alone, it would be given back
     worker.send(number)
     worker.send(number)  # twice changes nothing
     jobs.push(waiting)
