@@ -10,6 +10,8 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.sql import IN_INDEX_ORDER
 from simulation_core.ledger.values import Backlog, Finish, Outcome, RecordResult
 
+NO_MARKS = {"ids": [], "versions": [], "throughs": [], "mores": []}
+
 
 def test_upcoming_is_what_falls_due_within_the_horizon_and_not_what_is_due(engine, make_run):
     run = make_run().started_ms_ago(0).due_at(0, 20_000, 30_000, 500_000).published()
@@ -138,7 +140,7 @@ def test_offers_are_found_by_index_not_by_reading_every_batch(engine, make_run):
     with transaction(engine) as connection:
         connection.execute(text(IN_INDEX_ORDER))  # as dispatch asks; there are no statistics of what was just stored
         for statement, values in (
-            (dispatch.UPCOMING, {"horizon_ms": 60_000, "limit": 100, "portals": None, "ids": [], "versions": [], "throughs": []}),
+            (dispatch.UPCOMING, {**NO_MARKS, "horizon_ms": 60_000, "limit": 100, "few": 4, "portals": None}),
             (dispatch.OVERDUE, {"limit": 100, "portals": ["default"], "served": [], "shares": 2}),
         ):
             plan = "\n".join(connection.scalars(text(f"EXPLAIN {statement}"), values))
@@ -153,24 +155,34 @@ def walked(engine, limit, marks=None):
     """The batches of each page up to the horizon, and the marks at the end."""
     pages = []
     while True:
-        page = dispatch.page(engine, marks or {}, horizon_ms=HORIZON_MS, limit=limit)
+        page = dispatch.page(engine, marks or {}, horizon_ms=HORIZON_MS, limit=limit, few=1)
         pages.append([offer.batch for offer in page.offers])
         marks = page.marks
         if page.complete:
             return pages, marks
 
 
-def test_pages_follow_each_other_by_due_time_over_all_runs_and_none_comes_twice(engine, make_run):
+def test_each_page_has_of_each_run_what_is_next_by_due_time_and_none_comes_twice(engine, make_run):
     first = make_run().started_ms_ago(0).due_at(*range(10_000, 15_000, 1_000)).published()
     second = make_run().started_ms_ago(0).due_at(*range(10_500, 15_500, 1_000)).published()
-    seen, marks = [], {}
-    for _ in range(4):
-        page = dispatch.page(engine, marks, horizon_ms=HORIZON_MS, limit=3)
-        seen += [(offer.due_ms, offer.simulation_id) for offer in page.offers]
+    pages, marks = [], {}
+    while True:
+        page = dispatch.page(engine, marks, horizon_ms=HORIZON_MS, limit=4, few=1)
+        pages.append([(offer.simulation_id, offer.batch) for offer in page.offers])
         marks = page.marks
-    assert page.complete
-    assert seen == sorted(seen)
-    assert {run: sum(each == run for _, each in seen) for run in (first.id, second.id)} == {first.id: 5, second.id: 5}
+        if page.complete:
+            break
+    turns = [(run.id, batch) for batch in range(5) for run in (first, second)]
+    assert pages == [turns[:4], turns[4:8], turns[8:]]
+
+
+def test_what_was_left_in_the_middle_gets_the_next_page_and_the_others_only_what_is_new(engine, make_run):
+    sparse = [make_run().started_ms_ago(0).due_at(20_000).published() for _ in range(4)]
+    dense = make_run().started_ms_ago(0).due_at(*range(10_000, 10_030)).published()
+    pages, marks = walked(engine, 10)
+    assert [len(page) for page in pages] == [2 + len(sparse), 10, 10, 8]
+    assert not any(mark.more for mark in marks.values())
+    assert dense.id in marks
 
 
 def test_after_the_last_page_only_what_comes_into_the_horizon_is_read(engine, make_run):
@@ -191,7 +203,7 @@ def test_batches_of_one_moment_come_in_one_page(engine, make_run):
 
 def test_a_page_that_ended_within_a_moment_would_lose_the_rest_of_it(engine, make_run, monkeypatch):
     make_run().started_ms_ago(0).due_at(*[10_000] * 7, 20_000).published()
-    assert dispatch.UPCOMING.count("ROWS WITH TIES") == 2
+    assert dispatch.UPCOMING.count("ROWS WITH TIES") == 1
     monkeypatch.setattr(dispatch, "UPCOMING", dispatch.UPCOMING.replace("ROWS WITH TIES", "ROWS ONLY"))
     with pytest.raises(AssertionError):
         assert sorted(batch for page in walked(engine, 3)[0] for batch in page) == list(range(8))

@@ -78,3 +78,14 @@ def test_each_run_gives_a_share_of_what_is_asked_for_of_all_that_is_overdue(engi
     given = {"portals": ["default"], "limit": limit, "served": [], "shares": dispatch.FIRST_SHARES}
     assert rows_read(engine, "batches", dispatch.OVERDUE, given) <= most
     assert len(dispatch.overdue(engine, "default", limit=limit)) == limit
+
+
+@pytest.mark.usefixtures("many")
+def test_a_page_reads_what_it_offers_and_not_all_that_each_run_has_within_the_horizon(engine):
+    limit = 400
+    marks = {"ids": [], "versions": [], "throughs": [], "mores": []}
+    given = {"portals": ["default"], "horizon_ms": 60_000, "limit": limit, "few": 1, **marks}
+    assert rows_read(engine, "batches", dispatch.UPCOMING, given) <= limit + RUNS  # one more of each run: whether it is of the same moment
+    page = dispatch.page(engine, {}, horizon_ms=60_000, limit=limit)
+    assert len(page.offers) == limit
+    assert not page.complete
