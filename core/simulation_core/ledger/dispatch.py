@@ -120,6 +120,14 @@ LEFT JOIN unnest(CAST(:served AS uuid[])) WITH ORDINALITY AS served (id, place) 
 ORDER BY turn, served.place NULLS FIRST, due_ms, live.id LIMIT :limit
 """
 
+# The first unfinished batch of each run, by index.
+PORTALS_WITH_WORK = f"""
+WITH {_LIVE}
+SELECT DISTINCT live.portal FROM live CROSS JOIN LATERAL (
+    SELECT FROM batches b WHERE b.simulation_id = live.id AND b.state <> 2 ORDER BY b.offset_ms LIMIT 1
+) one
+"""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -197,16 +205,7 @@ def overdue(engine: Engine, portal: str, *, limit: int, served: Sequence[UUID] =
 
 def portals_with_work(engine: Engine) -> list[str]:
     """Portals of runs that may be claimed from and have unfinished batches, in alphabetical order."""
-    with transaction(engine) as connection:
-        return list(
-            connection.scalars(
-                text(f"""
-                    SELECT DISTINCT s.portal FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
-                    WHERE {CLAIMABLE_RUN} AND EXISTS (SELECT FROM batches b WHERE b.simulation_id = s.id AND b.state <> 2)
-                    ORDER BY s.portal
-                """)
-            )
-        )
+    return sorted(row.portal for row in _read(engine, PORTALS_WITH_WORK, {"portals": None}))
 
 
 def _read(engine: Engine, statement: str, given: Mapping[str, Any]) -> Sequence[Row[Any]]:
