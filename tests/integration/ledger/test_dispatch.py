@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from simulation_core.ledger import backlog, claims, control, dispatch, finishes
+from simulation_core.ledger import backlog, claims, control, dispatch, errands, finishes, portals
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.sql import IN_INDEX_ORDER
 from simulation_core.ledger.values import Backlog, Finish, Outcome, RecordResult
+from simulation_core.reasons import Reason
 
 NO_MARKS = {"ids": [], "versions": [], "throughs": [], "mores": []}
 
@@ -133,6 +134,44 @@ def test_the_backlog_leaves_out_runs_whose_portal_is_not_configured(engine, make
     assert backlog.backlog(engine, portals=["east", "unused"], lead_ms=1000).due == 2
     assert backlog.backlog(engine, portals=["east", "west"], lead_ms=1000).due == 3
     assert backlog.backlog(engine, portals=[], lead_ms=1000) == Backlog(due=0, claimed=0, due_within_lead=0)
+
+
+def backlog_of(engine, *portals):
+    return backlog.backlog(engine, portals=portals, lead_ms=60_000)
+
+
+def test_what_a_portal_with_a_problem_has_due_wants_one_worker_to_try(engine, make_run):
+    east = make_run().spec(portal="east").started_ms_ago(1_000).due_at(0, 1, 2, 30_000).published()
+    make_run().spec(portal="west").started_ms_ago(1_000).due_at(0, 1, 2, 30_000).published()
+    errands.ask(engine, east.id, "verify")
+    assert backlog_of(engine, "east", "west") == Backlog(due=7, claimed=0, due_within_lead=2)
+    portals.report(engine, "east", Reason.DAILY_LIMIT_REACHED, "The day's calls are made.", 3_600_000)
+    assert backlog_of(engine, "east", "west") == Backlog(due=4, claimed=0, due_within_lead=1)
+    assert backlog_of(engine, "east") == Backlog(due=1, claimed=0, due_within_lead=0)
+    portals.clear(engine, "east")
+    assert backlog_of(engine, "east").due == 4
+
+
+def test_a_portal_with_a_problem_that_has_only_something_soon_is_tried_then(engine, make_run):
+    make_run().started_ms_ago(0).due_at(30_000, 30_001).published()
+    portals.report(engine, "default", Reason.PORTAL_UNAVAILABLE, "", 3_600_000)
+    assert backlog_of(engine, "default") == Backlog(due=0, claimed=0, due_within_lead=1)
+    assert backlog_of(engine, "other") == Backlog(due=0, claimed=0, due_within_lead=0)
+
+
+def test_a_problem_that_is_over_or_one_runs_own_holds_up_no_worker(engine, make_run):
+    run = make_run().started_ms_ago(1_000).due_at(0, 1, 2).published()
+    portals.report(engine, "default", Reason.PORTAL_UNAVAILABLE, "", 0)
+    portals.report(engine, portals.run_on("default", run.id), Reason.NOT_IN_PORTAL, "", 3_600_000)
+    assert backlog_of(engine, "default").due == 3
+
+
+def test_content_is_made_also_for_a_portal_with_a_problem(engine, make_run):
+    run = make_run().started_ms_ago(0).due_at(3_000_000).published()
+    portals.report(engine, "default", Reason.DAILY_LIMIT_REACHED, "", 3_600_000)
+    for page in range(5):
+        errands.ask(engine, run.id, "prepare", number=page)
+    assert backlog_of(engine, "default").due == 5
 
 
 def test_offers_are_found_by_index_not_by_reading_every_batch(engine, make_run):

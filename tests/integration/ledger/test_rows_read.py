@@ -82,7 +82,7 @@ def test_the_backlog_is_counted_no_further_than_anybody_wants_to_know(engine):
     most = RUNS * OPEN + 30
     found = backlog.backlog(engine, portals=["default"], lead_ms=15_000, most=most)
     assert found.due + found.due_within_lead == most + RUNS * OPEN
-    given = {"portals": ["default"], "lead_ms": 15_000, "most": most}
+    given = {"portals": ["default"], "lead_ms": 15_000, "most": most, "content_for": ["default"]}
     assert rows_read(engine, "batches", backlog.BACKLOG, given) <= most
     assert backlog.backlog(engine, portals=["default"], lead_ms=1_000).due == RUNS * (OVERDUE + OPEN)
 
