@@ -51,6 +51,23 @@ def test_the_table(given: Answer, ruling: Ruling, reason: Reason, wait_ms: int, 
     assert (verdict.ruling, verdict.reason, verdict.wait_ms, verdict.counts_as_try) == (ruling, reason, wait_ms, counts)
 
 
+@pytest.mark.parametrize(
+    ("status", "policy", "most_ms"),
+    [
+        (429, "TEN_SECONDLY_ROLLING", 60_000),
+        (429, None, 60_000),
+        (429, "DAILY", 25 * 3_600_000),
+        (477, None, 25 * 3_600_000),
+        (423, None, 60_000),
+        (503, None, 600_000),
+        (408, None, 600_000),
+    ],
+)
+def test_nobody_is_trusted_with_a_pause_that_makes_no_sense(status: int, policy: str | None, most_ms: int) -> None:
+    assert judge(answer(status, retry_after_ms=10**12, policyName=policy)).wait_ms == most_ms
+    assert judge(answer(status, retry_after_ms=most_ms - 1_000, policyName=policy)).wait_ms == most_ms - 1_000
+
+
 @pytest.mark.parametrize("status", range(100, 600))
 def test_every_status_gets_a_verdict_and_only_2xx_is_a_success(status: int) -> None:
     verdict = judge(answer(status))
@@ -73,7 +90,16 @@ def test_bodies_of_any_kind_can_be_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "milliseconds"), [("3", 3_000), (" 12 ", 12_000), (None, None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)]
+    ("header", "milliseconds"),
+    [
+        ("3", 3_000),
+        (" 12 ", 12_000),
+        (None, None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("²", None),
+        ("9" * 5_000, None),  # more digits than Python turns into a number
+    ],
 )
 def test_retry_after(header: str | None, milliseconds: int | None) -> None:
     assert parse_retry_after_ms(header) == milliseconds

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "none"  # local servers want none; the SDK wants one, and would look into the environment
-RETRIES = 1
+RETRIES = 0  # tokens are reserved for one question: asking again is for who reserves again
 NEVER_SENT = "ConnectError"
 CLOSE_SECONDS = 5.0
 
@@ -41,7 +42,7 @@ class Access:
     model: str  # where a Simulation names none
     base_url: str | None = None  # None: OpenAI's own. Never "": the SDK would call nowhere
     key_file: Path | None = None  # read at each call, so that a rotated key counts at once
-    deadline_seconds: float = 45.0  # for question and answer, the SDK's second try included
+    deadline_seconds: float = 45.0  # for question and answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,7 @@ class LanguageModel:
         self._thread = threading.Thread(target=self._loop.run_forever, name="language-model", daemon=True)
         self._thread.start()
         self._told: str | None = None
+        self._shown_url = without_userinfo(access.base_url or OPENAI_URL)
 
     def ask(self, question: Question, *, model: str | None = None) -> Reply:
         """Blocks until the answer is there or the deadline has passed."""
@@ -114,7 +116,8 @@ class LanguageModel:
         except (TimeoutError, openai.APITimeoutError):
             return self._failed(Cause.UNAVAILABLE, f"no complete answer within {self._access.deadline_seconds:g} s", tokens=None)
         except openai.APIStatusError as refusal:
-            return self._failed(_cause_of(refusal.status_code), f"it answered {refusal.status_code}")
+            status = refusal.status_code
+            return self._failed(_cause_of(status), f"it answered {status}", tokens=None if _is_a_gateways(status) else 0)
         except openai.APIConnectionError as error:
             how = type(error.__cause__ or error).__name__
             return self._failed(Cause.UNAVAILABLE, f"it can't be reached: {how}", tokens=0 if how == NEVER_SENT else None)
@@ -134,14 +137,25 @@ class LanguageModel:
 
     def _failed(self, cause: Cause, what: str, *, tokens: int | None = 0) -> Reply:
         if what != self._told:
-            log.warning("the language model at %s: %s", self._access.base_url or OPENAI_URL, what)
+            log.warning("the language model at %s: %s", self._shown_url, what)
             self._told = what
         return Reply(cause=cause, tokens=tokens)
+
+
+def without_userinfo(url: str) -> str:
+    """As it may be logged: a server's address may have a user and a password in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _cause_of(status: int) -> Cause:
     """What another minute may mend, and what somebody has to."""
     return Cause.UNAVAILABLE if status in {408, 409, 425, 429} or status >= 500 else Cause.REJECTED
+
+
+def _is_a_gateways(status: int) -> bool:
+    """Something before the model lost the answer (bad gateway, gateway timeout, Cloudflare's own): the question may have been answered."""
+    return status in {502, 504} or 520 <= status < 530
 
 
 def _read(completion: ChatCompletion, question: Question) -> Reply:

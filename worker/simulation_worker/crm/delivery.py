@@ -35,6 +35,10 @@ class Part:
     stages: Stages = NOWHERE
 
     @property
+    def numbers(self) -> list[int]:
+        return [record.number for record in self.records]
+
+    @property
     def object_types(self) -> list[str]:
         """What its records consist of."""
         found = {"companies": any(r.company for r in self.records), "contacts": any(r.contacts for r in self.records)}

@@ -9,7 +9,7 @@ from simulation_core.reasons import Reason
 from simulation_worker.crm.answers import Answer
 from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
 from simulation_worker.crm.inputs import Link, Object
-from simulation_worker.crm.judge import BROKEN_MS, may_pass
+from simulation_worker.crm.judge import BROKEN_MS, is_about_a_property, may_pass
 from simulation_worker.crm.setup import KEY
 
 MESSAGE_CHARACTERS = 500
@@ -59,7 +59,8 @@ def _failed(error: Mapping[str, Any], answer: Answer) -> Fate:
     correlation_id = error.get("correlationId") or answer.correlation_id
     if may_pass(error):
         return tried(message, correlation_id)
-    return Rejected(reason=Reason.RECORD_REJECTED, message=message, correlation_id=correlation_id)
+    about_all = is_about_a_property(error)
+    return Rejected(reason=Reason.RECORD_REJECTED, message=message, correlation_id=correlation_id, with_its_call=about_all)
 
 
 def tried(message: str, correlation_id: str | None) -> Postponed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,7 @@ from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
-from simulation_worker.crm.fates import Fate, Postponed, Rejected
+from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
 from simulation_worker.crm.inputs import Join, Link, Object
 from simulation_worker.crm.judge import TEN_SECONDS_MS, Ruling, Verdict, is_about_a_property, judge
 from simulation_worker.crm.quarantine import Quarantine
@@ -32,10 +33,13 @@ Item = TypeVar("Item")
 class _Call(Generic[Item]):
     """One kind of call: how it is sent, what its answer says of each item, and how to ask which of them are there (None: not at all)."""
 
+    kind: str
     send: Callable[[Sequence[Item]], Answer]
     read: Callable[[Sequence[Item], Answer], dict[str, Fate]]
     look_up: Callable[[Sequence[Item]], dict[str, Fate]] | None = None
     for_deals: bool = False  # a token that may not make it serves all runs without deals no less
+    trying: bool = False  # with a single item, whether HubSpot answers 500 to that too
+    stumbling: bool = False  # it does to some items and not to others
 
 
 class BatchWriter:
@@ -66,7 +70,7 @@ class BatchWriter:
             answer = self._client.post(paths.read(object_type), asked)
             return read_found(some, answer) if judge(answer).ruling is Ruling.DONE else {}
 
-        return self._in_chunks(objects, MAX_INPUTS, _Call(send, read_upsert, look_up, for_deals=object_type == DEALS))
+        return self._in_chunks(objects, MAX_INPUTS, _Call(object_type, send, read_upsert, look_up, for_deals=object_type == DEALS))
 
     def associate(self, join: Join, links: Sequence[Link]) -> dict[str, Fate]:
         """Repeating it changes nothing."""
@@ -76,7 +80,8 @@ class BatchWriter:
             inputs = [{"from": {"id": link.from_id}, "to": {"id": link.to_id}, "types": types} for link in some]
             return self._client.post(paths.associate(join.from_type, join.to_type), {"inputs": inputs})
 
-        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(send, read_associations, for_deals=join.from_type == DEALS))
+        kind = f"{join.from_type} to {join.to_type}"
+        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(kind, send, read_associations, for_deals=join.from_type == DEALS))
 
     def _in_chunks(self, items: Sequence[Item], size: int, call: _Call[Item]) -> dict[str, Fate]:
         fates: dict[str, Fate] = {}
@@ -100,7 +105,7 @@ class BatchWriter:
             case Ruling.STOP:
                 return self._stop(items, answer, verdict, call)
             case Ruling.LATER:
-                return self._postpone(items, answer, verdict)
+                return self._doubt(items, answer, verdict, call) if verdict.counts_as_try else self._postpone(items, answer, verdict)
             case Ruling.AGAIN:
                 return self._write(items, call, again=False) if again else self._write_what_is_not_there(items, answer, call)
             case _:
@@ -116,12 +121,43 @@ class BatchWriter:
     def _settle(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """Fates as the answer names them. What it didn't name is asked for again in halves; a single one counts a try."""
         fates = call.read(items, answer)
+        if written := [key for key, fate in fates.items() if isinstance(fate, Written)]:
+            self._quarantine.suspects.succeeded(call.kind, written)
         unnamed = [item for item in items if _key(item) not in fates]
         if not unnamed:
             return fates
         if len(unnamed) < len(items) or len(items) > 1:
             return fates | self._halves(unnamed, answer, call)
         return {_key(items[0]): tried("HubSpot's answer did not say what became of the record", answer.correlation_id)}
+
+    def _doubt(self, items: Sequence[Item], answer: Answer, verdict: Verdict, call: _Call[Item]) -> dict[str, Fate]:
+        """A 500: HubSpot is out of order, which costs no record a try, or it stumbles over one of these. Single ones tell which."""
+        if call.trying:
+            return {}
+        suspects, keys = self._quarantine.suspects, [_key(item) for item in items]
+        suspects.add(call.kind, keys)
+        if len(items) > 1:
+            if call.stumbling:
+                return self._halves(items, answer, call)
+            tried_singly, fates = self._try_singly(items, call)
+            if fates:
+                rest = [item for item in items if _key(item) not in fates]
+                return fates | self._halves(rest, answer, replace(call, stumbling=True))
+            if not tried_singly and suspects.are_to_blame(call.kind, keys):
+                return _later(items, answer)
+        if call.stumbling or suspects.are_to_blame(call.kind, keys):
+            self.spoilt |= {simulation_of(key) for key in keys}
+            return self._postpone(items, answer, verdict)
+        return self._postpone(items, answer, replace(verdict, counts_as_try=False))
+
+    def _try_singly(self, items: Sequence[Item], call: _Call[Item]) -> tuple[bool, dict[str, Fate]]:
+        """Whether there were calls to try two of them, chosen by chance; and the fate of the first that is answered otherwise."""
+        for item in random.sample(items, 2):
+            if not self._quarantine.may_search():
+                return False, {}
+            if fates := self._write([item], replace(call, look_up=None, trying=True), again=False):
+                return True, fates
+        return True, {}
 
     def _write_what_is_not_there(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """A conflict that stays: perhaps another worker, thought dead, has just written them. Their content is the same then."""
@@ -143,11 +179,13 @@ class BatchWriter:
         if len(by_simulation) > 1:
             fates: dict[str, Fate] = {}
             for some in by_simulation.values():
-                fates |= self._write(some, call)
+                fates |= self._write(some, call) if self._quarantine.may_search() else _later(some, answer)
             return fates
         self.spoilt |= by_simulation.keys()
-        if len(items) == 1 or is_about_a_property(answer):
-            fate = Rejected(reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id)
+        if len(items) == 1 or is_about_a_property(answer.body):
+            fate = Rejected(
+                reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id, with_its_call=True
+            )
             return dict.fromkeys(map(_key, items), fate)
         return self._halves(items, answer, call)
 

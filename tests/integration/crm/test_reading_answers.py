@@ -1,0 +1,58 @@
+"""Answers from somebody who stands where HubSpot should: they repeat what they were sent, or answer 200 with something else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from references.unpaced import Unpaced
+from simulation_worker.crm.client import CrmClient
+
+TOKEN = "pat-na1-5ecre7-5ecre7-5ecre7"
+Say = Callable[[str], tuple[int, str]]
+
+
+@pytest.fixture
+def answered() -> Iterator[Callable[[Say], CrmClient]]:
+    """A client of a server that answers what `say` makes of the credential it was given."""
+    servers: list[ThreadingHTTPServer] = []
+    clients: list[CrmClient] = []
+
+    def serve(say: Say) -> CrmClient:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                status, text = say(self.headers["Authorization"])
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        clients.append(CrmClient(url=f"http://127.0.0.1:{servers[-1].server_port}", token=TOKEN, pace=Unpaced()))
+        return clients[-1]
+
+    yield serve
+    for client in clients:
+        client.close()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("status", [200, 207, 400, 401, 403, 503])
+def test_a_token_that_is_repeated_is_never_read(answered: Any, status: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    client = answered(lambda credential: (status, json.dumps({"message": f"no: {credential}", "errors": [{"message": credential}]})))
+    answer = client.post("/crm/v3/objects/contacts/batch/upsert", {"inputs": []})
+    assert answer.status == status
+    assert answer.message == "no: Bearer (the token)"
+    assert TOKEN not in str(answer) + caplog.text
