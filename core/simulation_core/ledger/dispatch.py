@@ -144,7 +144,12 @@ class Page:
 
     offers: Offers
     marks: Mapping[UUID, Mark]  # of the runs that may be claimed from
-    complete: bool  # nothing else is due within the horizon
+    left_at_ms: int | None  # how far from now that run has come of those left in the middle which has come least far
+
+    @property
+    def complete(self) -> bool:
+        """Nothing else is due within the horizon."""
+        return self.left_at_ms is None
 
 
 def page(
@@ -171,7 +176,7 @@ def page(
     return Page(
         offers=_in_order([row for row in rows if row.numbers]),
         marks={id_: _further(mark, marks.get(id_)) for id_, mark in reached.items()},
-        complete=not any(mark.more for mark in reached.values()),
+        left_at_ms=min((reached[row.id].through_ms - row.now_ms for row in rows if reached[row.id].more), default=None),
     )
 
 

@@ -33,7 +33,7 @@ class Walk:
 
     def begin_anew(self) -> None:
         self._marks = {}
-        self._begin_near()
+        self._begin_beyond(0)
 
     def go_on(self, portals: Collection[str], *, seconds: float) -> int:
         """To the end of the horizon, or for that long, and a page at least. Returns how many were put into Redis.
@@ -46,17 +46,21 @@ class Walk:
             page = dispatch.page(self._engine, self._marks, horizon_ms=self._reach_ms, limit=PAGE, portals=portals)
             added += self._offer(page.offers)
             self._marks = page.marks
-            self._reached(complete=page.complete)
+            self._reached(page.left_at_ms)
             if self.complete or (page.offers and time.monotonic() >= until_s):
                 return added
 
-    def _reached(self, *, complete: bool) -> None:
-        if complete:
+    def _reached(self, left_at_ms: int | None) -> None:
+        if left_at_ms is None:
             self.complete = self._reach_ms == self._horizon_ms
             self._reach_ms = min(self._horizon_ms, 2 * self._reach_ms)
         elif self.complete:
-            self._begin_near()
+            self._begin_beyond(left_at_ms)
 
-    def _begin_near(self) -> None:
-        self._reach_ms = min(self._horizon_ms, NEAR_MS)
+    def _begin_beyond(self, walked_ms: int) -> None:
+        """With the nearest ring that isn't walked: where only the last second is new, that is the last one."""
+        self._reach_ms = NEAR_MS
+        while self._reach_ms <= walked_ms:
+            self._reach_ms *= 2
+        self._reach_ms = min(self._horizon_ms, self._reach_ms)
         self.complete = False

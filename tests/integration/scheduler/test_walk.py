@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simulation_core.ledger import dispatch
 from simulation_operator.scheduler import walk
 from simulation_operator.scheduler.walk import Walk
 
@@ -46,3 +47,19 @@ def test_with_one_ring_the_others_minutes_would_come_before_a_dense_runs_seconds
     offered = walked()
     assert len(offered) == DENSE + SPARSE * len(RINGS_MS)
     assert offered.index(len(RINGS_MS) - 1) < DENSE
+
+
+def test_where_only_the_end_of_the_horizon_is_new_no_nearer_ring_is_read_again(engine, ledger, monkeypatch):
+    monkeypatch.setattr(walk, "PAGE", 10)
+    ledger.publish(*range(200_000, 200_025))
+    walking = Walk(engine, len, horizon_ms=HORIZON_MS)
+    reaches = []
+    page = dispatch.page
+
+    def asked(*given, **named):
+        reaches.append(named["horizon_ms"])
+        return page(*given, **named)
+
+    monkeypatch.setattr(dispatch, "page", asked)
+    assert walking.go_on(["east"], seconds=60.0) == 25
+    assert reaches == [HORIZON_MS, 256_000, 256_000, HORIZON_MS]
