@@ -93,6 +93,15 @@ def test_only_the_run_that_spoiled_it_is_halved_and_it_is_kept_apart_until_a_cle
     assert crm.quarantine.apart == frozenset()
 
 
+def test_a_delivery_that_was_paused_at_once_ends_no_quarantine(crm: Crm) -> None:
+    crm.somebody_has(TAKEN)
+    crm.deliver(part(ONE, consumer(ONE, 0, TAKEN)))
+    crm.fault("contacts/batch", times=1, status=429)
+    (fates,) = crm.deliver(part(ONE, consumer(ONE, 1)))
+    assert kinds(fates) == {Postponed}
+    assert crm.quarantine.apart == {str(ONE)}
+
+
 def test_a_conflict_over_records_that_are_there_already_writes_nothing_more(crm: Crm) -> None:
     """Another worker, thought dead, wrote them in that moment."""
     records = [consumer(ONE, i) for i in range(10)]

@@ -53,6 +53,7 @@ class BatchWriter:
 
     def __init__(self, client: CrmClient, quarantine: Quarantine) -> None:
         self.spoilt: set[str] = set()  # simulations that had a call refused that was about them alone
+        self.served: set[str] = set()  # simulations of which something was written
         self._client = client
         self._quarantine = quarantine
         self._paused: Postponed | None = None
@@ -129,6 +130,7 @@ class BatchWriter:
         fates = call.read(items, answer)
         if written := [key for key, fate in fates.items() if isinstance(fate, Written)]:
             self._quarantine.suspects.succeeded(call.kind, written)
+            self.served |= set(map(simulation_of, written))
         unnamed = [item for item in items if _key(item) not in fates]
         if not unnamed:
             return fates
