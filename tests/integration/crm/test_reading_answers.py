@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,3 +79,32 @@ def test_a_success_that_cannot_be_read_is_no_answer(answered: Any, text: str) ->
 def test_no_content_is_a_success(answered: Any) -> None:
     """So archiving is answered."""
     assert answered(lambda _: (204, "")).post("/crm/v3/objects/contacts/batch/archive", {"inputs": []}).status == 204
+
+
+def test_a_handshake_that_drips_in_ends_with_the_call_s_deadline() -> None:
+    """Python bounds a handshake as a whole by the connection's timeout, however often a byte comes; the deadline's watch begins after it."""
+    cut = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # a long record begins, and never ends
+            connection.settimeout(0.05)
+            for _ in range(200):
+                connection.sendall(b"\x02")
+                with contextlib.suppress(TimeoutError):
+                    if not connection.recv(4096):
+                        break
+            else:
+                return
+        cut.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = threading.Thread(target=drip, args=(listening,), daemon=True)
+        dripping.start()
+        client = CrmClient(url=f"https://127.0.0.1:{listening.getsockname()[1]}", token=TOKEN, pace=Unpaced(), deadline_seconds=0.5)
+        answer = client.post("/crm/v3/objects/contacts/batch/upsert", {"inputs": []})
+        assert answer.broken == "no complete answer within 0.5 s"
+        dripping.join()
+        assert cut.is_set()
+        client.close()
