@@ -82,7 +82,7 @@ def test_no_content_is_a_success(answered: Any) -> None:
 
 
 def test_a_handshake_that_drips_in_ends_with_the_call_s_deadline() -> None:
-    """Python bounds a handshake as a whole by the connection's timeout, however often a byte comes; the deadline's watch begins after it."""
+    """Python bounds a handshake as a whole by the connection's timeout, however often a byte comes; our watch begins after it."""
     cut = threading.Event()
 
     def drip(listening: socket.socket) -> None:
