@@ -14,7 +14,13 @@ from simulation_cli.main import app
 HEADER = """# kubectl simulation
 
 Generated from the commands' own help texts. Everything they do can be done with kubectl alone; `NAME` may be written `simulation/NAME`, as
-kubectl prints it. Names of Simulations complete from the cluster once `kubectl simulation --install-completion` has been run.
+kubectl prints it.
+
+Tab after `kubectl simulation` is kubectl's own completion (`source <(kubectl completion bash)`, or `zsh`, `fish`): it runs the program
+`kubectl_complete-simulation`, which is installed beside `kubectl-simulation` and has to be on the `PATH` as well. Offered are commands,
+options and their values, Simulations and namespaces of the cluster, and contexts of the kubeconfig. `kubectl-simulation
+--install-completion` is only for somebody who types that name with its hyphen.
+
 How they go together: [Following and steering a Simulation](../how-to/follow-and-steer.md).
 """
 VERBATIM = "\b\n"
@@ -36,7 +42,9 @@ def _commands(group: Any, context: typer.Context) -> Iterator[str]:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         its = typer.Context(command, info_name=name, parent=context)
-        records = [record for parameter in command.get_params(its) if (record := parameter.get_help_record(its)) and record[0] != "--help"]
+        records = [
+            record for parameter in command.get_params(its) if (record := parameter.get_help_record(its)) and "--help" not in record[0]
+        ]
         usage = " ".join(command.collect_usage_pieces(its)).translate({ord("{"): None, ord("}"): None})
         yield f"## {name}\n\n```\nkubectl simulation {name} {usage}\n```\n"
         yield _prose(command.help)

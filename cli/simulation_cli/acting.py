@@ -99,6 +99,6 @@ def wait_for(cluster: Cluster, results: Sequence[Result], *, timeout_seconds: fl
 
 
 def code_of(came: Came) -> ExitCode:
-    if came.gone:
-        return ExitCode.NO_SUCH_SIMULATION
-    return ExitCode.DONE if came.outlook is Outlook.REACHED else ExitCode.ENDED_OTHERWISE
+    if came.outlook is Outlook.REACHED:
+        return ExitCode.DONE
+    return ExitCode.NO_SUCH_SIMULATION if came.gone else ExitCode.ENDED_OTHERWISE

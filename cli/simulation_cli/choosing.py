@@ -49,6 +49,11 @@ def all_of(cluster: Cluster, choice: Choice) -> list[ClusterSimulation]:
     return found
 
 
+def those_there(cluster: Cluster, choice: Choice) -> list[ClusterSimulation]:
+    """Without the names that aren't there."""
+    return [each for each in chosen(cluster, choice) if not isinstance(each, NoSuchSimulationError)]
+
+
 def bare(name: str) -> str:
     """Without the kind before it."""
     kind, slash, rest = name.partition("/")

@@ -20,10 +20,10 @@ class ExitCode(enum.IntEnum):
     DONE = 0, "as asked"
     BAD_MANIFEST = 1, "the manifest can't be read or carried out"
     CALLED_WRONGLY = 2, "an option is wrong or missing"
-    UNREACHABLE = 3, "no kubeconfig, or the cluster can't be reached"
+    UNREACHABLE = 3, "no usable kubeconfig, its command for credentials fails, or the cluster can't be reached"
     NO_SUCH_SIMULATION = 4, "the cluster has no Simulation of that name"
     NOT_INSTALLED = 5, "the cluster doesn't know Simulations: the operator isn't installed"
-    FORBIDDEN = 6, "the cluster refuses: the credentials are invalid or their rights don't suffice"
+    FORBIDDEN = 6, "the cluster refuses: it doesn't know the credentials, or their rights don't suffice"
     NOT_POSSIBLE = 7, "the Simulation is in no state for that: it has ended, or is being deleted"
     TIMED_OUT = 8, "the --timeout of a wait ran out"
     ENDED_OTHERWISE = 9, "the Simulation ended, and not as waited for"
@@ -47,7 +47,7 @@ class CalledWronglyError(CommandError):
 
 
 class UnreachableError(CommandError):
-    """There is no kubeconfig that names a cluster, or the cluster doesn't answer."""
+    """There is no kubeconfig that names a cluster, no credentials are to be had, or the cluster doesn't answer."""
 
     exit_code = ExitCode.UNREACHABLE
 
@@ -66,6 +66,12 @@ class NotInstalledError(CommandError):
 
 class ForbiddenError(CommandError):
     """The cluster answers, and doesn't let us look."""
+
+    exit_code = ExitCode.FORBIDDEN
+
+
+class UnknownUserError(CommandError):
+    """The cluster doesn't know who asks: with these credentials nothing else will be answered either."""
 
     exit_code = ExitCode.FORBIDDEN
 
@@ -96,3 +102,8 @@ def exit_code_of(error: SimulationError) -> ExitCode:
 def described() -> str:
     """For --help."""
     return "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
+
+
+def one_line(said: object) -> str:
+    """What somebody else said, within a sentence of ours."""
+    return " ".join(str(said).split()).removesuffix(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="Simulations: what they will do before they run, how they go on, and what became of them.",
     epilog=described(),
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -40,8 +42,16 @@ class PlanOutput(StrEnum):
     PNG = "png"
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kubectl-simulation {metadata.version('simulation-operator')}")
+        raise typer.Exit
+
+
 @app.callback()
-def simulation() -> None:
+def simulation(
+    *, _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is, and exit.")] = False
+) -> None:
     """`kubectl simulation …`; everything it does can be done with kubectl alone."""
 
 
@@ -60,7 +70,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     calls_per_day: Annotated[
         int | None, typer.Option("--calls-per-day", min=1, max=MOST_CALLS_PER_DAY, help="If not the tier's.", show_default=False)
     ] = None,
-    against: Annotated[str | None, typer.Option(help="Compare with the Simulation of this name in the cluster.")] = None,
+    against: options.Against = None,
     namespace: options.Namespace = None,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
@@ -94,7 +104,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
 def sample(
     file: options.File,
     *,
-    records: Annotated[int, typer.Option("--records", "-n", min=1, max=1000, help="How many.")] = 5,
+    records: Annotated[int, typer.Option("--records", "-r", min=1, max=1000, help="How many.")] = 5,
     output: options.As = Output.TEXT,
     seed: Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="Another seed than spec.seed.", show_default=False)] = None,
     uid: Annotated[UUID | None, typer.Option(help="Whose records to show: the uid of a Simulation.", show_default=False)] = None,

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from simulation_cli.completion_of_names import names_in_the_cluster
+from simulation_cli import completing
 from simulation_cli.exits import CalledWronglyError
 
+FILE = "FILE"  # in the help, and for completion
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)([smhd]))+")
 
@@ -27,22 +28,48 @@ class ListOutput(StrEnum):
     JSON = "json"
 
 
-File = Annotated[Path, typer.Option("--file", "-f", help="A manifest with one Simulation; - reads standard input.", show_default=False)]
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Its namespace, if not the context's.", show_default=False)]
-Context = Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig (if not its current one).", show_default=False)]
+File = Annotated[
+    Path, typer.Option("--file", "-f", metavar=FILE, help="A manifest with one Simulation; - reads standard input.", show_default=False)
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace", "-n", help="Its namespace, if not the context's.", autocompletion=completing.namespaces, show_default=False
+    ),
+]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        help="A context of the kubeconfig (if not its current one).",
+        autocompletion=completing.contexts,
+        show_default=False,
+    ),
+]
 Kubeconfig = Annotated[
-    Path | None, typer.Option("--kubeconfig", help="The kubeconfig (if not KUBECONFIG, else ~/.kube/config).", show_default=False)
+    Path | None,
+    typer.Option("--kubeconfig", metavar=FILE, help="The kubeconfig (if not KUBECONFIG, else ~/.kube/config).", show_default=False),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        help="Compare with the Simulation of this name in the cluster.",
+        autocompletion=completing.simulations,
+        show_default=False,
+    ),
 ]
 PictureFile = Annotated[
-    Path | None, typer.Option("--output-file", help="Where the picture of -o png goes (if not to standard output).", show_default=False)
+    Path | None,
+    typer.Option("--output-file", metavar=FILE, help="Where the picture of -o png goes (if not to standard output).", show_default=False),
 ]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The Simulation.", autocompletion=names_in_the_cluster, show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The Simulation.", autocompletion=completing.simulations, show_default=False)]
 MaybeName = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="The Simulation.", autocompletion=names_in_the_cluster, show_default=False)
+    str | None, typer.Argument(metavar="NAME", help="The Simulation.", autocompletion=completing.simulations, show_default=False)
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="The Simulations.", autocompletion=names_in_the_cluster, show_default=False),
+    typer.Argument(metavar="NAME", help="The Simulations.", autocompletion=completing.simulations, show_default=False),
 ]
 Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Those with these labels, as for kubectl.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="All of the namespace.")]

@@ -71,18 +71,25 @@ def known(files: Iterable[str], simulations: Iterable[ClusterSimulation], calls_
 
 
 def _known(name: str, configured: Portal | None, on: list[ClusterSimulation], calls_today: int | None) -> Known:
-    accounts = [each for simulation in on if (each := simulation.status.get("portal") or {}).get("accountId") is not None]
+    account = _account(on)
     live = [simulation for simulation in on if not simulation.ended]
     troubles = [condition for simulation in live if (condition := simulation.condition("Progressing")).get("reason") in TROUBLES]
     return Known(
         name=name,
         configured=configured,
-        account_id=accounts[-1]["accountId"] if accounts else None,
-        account_type=accounts[-1].get("accountType") if accounts else None,
+        account_id=account.get("accountId"),
+        account_type=account.get("accountType"),
         live=len(live),
         trouble=f"{troubles[0]['reason']}: {troubles[0].get('message', '')}" if troubles else None,
         calls_today=calls_today,
     )
+
+
+def _account(on: Iterable[ClusterSimulation]) -> Mapping[str, Any]:
+    """As the newest knows it, of those that still go on if there are any: an end keeps the account of its day."""
+    know = [each for each in on if (each.status.get("portal") or {}).get("accountId") is not None]
+    newest = max(know, key=lambda each: (not each.ended, each.created_ms), default=None)
+    return {} if newest is None else newest.status["portal"]
 
 
 def calls_today_of(metrics: str) -> dict[str, int]:

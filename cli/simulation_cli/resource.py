@@ -11,12 +11,15 @@ from uuid import UUID
 
 from simulation_cli.drawing import Timeline
 from simulation_core.clock import to_ms
+from simulation_core.reasons import Reason
 
 GROUP, VERSION, PLURAL = "simulation-operator.dev", "v1alpha1", "simulations"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 RETRY_FAILED, VERIFY = f"{GROUP}/retry-failed", f"{GROUP}/verify"
 LONGEST_TOKEN = 256  # what a status takes; the operator cuts off the rest
 TERMINAL_PHASES = frozenset({"Completed", "Failed", "Cancelled"})
+# Why a Simulation isn't accepted yet. It will be as soon as the administrator, or its owner, has mended that.
+AWAITING_ACCEPTANCE = frozenset({Reason.PORTAL_UNKNOWN, Reason.NAMESPACE_NOT_ALLOWED, Reason.TOO_MANY_RECORDS, Reason.MODEL_UNKNOWN})
 NOT_SEEN = "not seen by the operator yet"
 
 
@@ -63,6 +66,11 @@ class ClusterSimulation:
         return self.phase in TERMINAL_PHASES and self.pending(RETRY_FAILED) is None
 
     @property
+    def refused(self) -> bool:
+        """For good, without ever having been a run: nothing can be asked of it any more."""
+        return self.phase == "Failed" and self.condition("Accepted").get("status") == "False"
+
+    @property
     def message(self) -> str:
         return str(self.status.get("message") or NOT_SEEN)
 
@@ -81,7 +89,7 @@ class ClusterSimulation:
         """The token that was asked for with this annotation and that the operator hasn't acted on yet."""
         handled = {RETRY_FAILED: "handledRetryToken", VERIFY: "handledVerifyToken"}[annotation]
         token = self.annotations.get(annotation, "")[:LONGEST_TOKEN]
-        return None if not token or token == self.status.get(handled) else token
+        return None if not token or token == self.status.get(handled) or self.refused else token
 
     def count(self, field_: str) -> int:
         return int(self.status.get(field_) or 0)

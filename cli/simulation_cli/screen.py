@@ -53,12 +53,12 @@ class Moment:
         eta = until(simulation.moment_ms("estimatedCompletionTime"), self.now_ms)
         left = f", {eta} left" if eta not in {NOTHING, "now"} else ""
         counts = f"{simulation.count('recordsProcessed')} of {simulation.total}, {simulation.count('recordsFailed')} failed"
-        phase, percent = simulation.phase or "New", summary.percent(simulation)
+        phase, percent = summary.phase(simulation) or "New", summary.percent(simulation)
         return f"{iso_seconds(self.now_ms)} {simulation.name} {phase} {percent}% ({counts}{left}): {simulation.message}"
 
     def as_rich(self, *, columns: int) -> RenderableType:
         simulation = self.simulation
-        phase = simulation.phase or "New"
+        phase = summary.phase(simulation) or "New"
         head = Text.assemble((str(simulation), "bold"), "  ", (phase, COLOURS.get(phase, "")))
         parts = (Text(), self._bar(columns), *self._curve(columns), Text(), *self._figures(), *self._failures())
         return Group(head, Text(simulation.message), *parts)
@@ -96,7 +96,8 @@ class Moment:
             ("lateness", _lateness(lateness) if lateness else NOTHING),
             ("workers", self.workers),
         ]
-        return [Text(line) for line in table(rows)]
+        some = (("content", summary.content(simulation)), ("archived", summary.archived(simulation)))
+        return [Text(line) for line in table([*rows, *((name, said) for name, said in some if said is not None)])]
 
     def _failures(self) -> list[Text]:
         failures = self.simulation.status.get("failures") or ()

@@ -11,6 +11,7 @@ from simulation_core.clock import iso_ms
 from simulation_core.durations import in_words
 
 NOTHING = "–"
+TERMINATING = "Terminating"  # as kubectl calls what is being deleted
 BAR = 16
 
 _ALWAYS = ("NAME", "SCENARIO", "PHASE", "PROGRESS", "PROCESSED", "FAILED", "TOTAL", "NEXT", "ETA", "AGE")
@@ -27,16 +28,38 @@ def as_json(simulation: ClusterSimulation, *, now_ms: int) -> dict[str, Any]:
         "method": (spec.get("distribution") or {}).get("method"),
         "portal": spec.get("portal"),
         "phase": simulation.phase,
+        "deleting": simulation.deleting,
         "reason": simulation.condition("Progressing").get("reason"),
         "message": simulation.message,
         "progressPercent": percent(simulation),
         "totalRecords": simulation.total,
         **{field: simulation.count(field) for field in ("recordsProcessed", "recordsFailed", "recordsSkipped")},
         **{field: status.get(field) for field in ("startTime", "endTime", "nextRecordTime", "estimatedCompletionTime", "lateness")},
+        **{field: status.get(field) for field in ("content", "archived")},
         "secondsLeft": None if eta_ms is None else max(0, eta_ms - now_ms) // 1000,
         "created": iso_ms(simulation.created_ms),
         "ended": None if simulation.ended_ms is None else iso_ms(simulation.ended_ms),
     }
+
+
+def phase(simulation: ClusterSimulation) -> str | None:
+    """None: the operator hasn't seen it yet."""
+    return TERMINATING if simulation.deleting else simulation.phase
+
+
+def content(simulation: ClusterSimulation) -> str | None:
+    """Who wrote what; None: nobody but Faker was to."""
+    counts = simulation.status.get("content")
+    if counts is None:
+        return None
+    by_model, by_faker, tokens = (counts.get(field, 0) for field in ("fromModel", "fromFaker", "tokens"))
+    return f"{by_model:,} records from the language model, {by_faker:,} from Faker, {tokens:,} tokens used"
+
+
+def archived(simulation: ClusterSimulation) -> str | None:
+    """How far it is; None: nothing is."""
+    counts = simulation.status.get("archived")
+    return None if counts is None else f"{counts.get('done', 0):,} of {counts.get('total', 0):,} objects"
 
 
 def percent(simulation: ClusterSimulation) -> int:
@@ -65,7 +88,7 @@ def _row(simulation: ClusterSimulation, now_ms: int, wide: bool, everywhere: boo
         *((simulation.namespace,) if everywhere else ()),
         simulation.name,
         shown["scenario"],
-        simulation.phase or NOTHING,
+        phase(simulation) or NOTHING,
         f"{bar(settled(simulation), BAR)} {percent(simulation):>3}%",
         shown["recordsProcessed"],
         shown["recordsFailed"],

@@ -28,7 +28,11 @@ def _simulations(cluster: Cluster, notes: list[str]) -> list[ClusterSimulation]:
         return simulations.find(cluster, everywhere=True)
     except ForbiddenError as error:
         notes.append(f"only Simulations of namespace {cluster.namespace} are counted: {error}")
-    return simulations.find(cluster)
+    try:
+        return simulations.find(cluster)
+    except ForbiddenError as error:
+        notes[-1] = f"no Simulations are counted: {error}"
+        return []
 
 
 def _calls_today(cluster: Cluster, operator_namespace: str | None, notes: list[str]) -> dict[str, int]:

@@ -83,7 +83,7 @@ def patient(ask: Callable[[], T]) -> Callable[[], T]:
 
 def _came(each: Awaited, now: ClusterSimulation | None) -> Came | None:
     if now is None:
-        return Came(simulation=each.simulation, goal=each.goal, outlook=Outlook.MISSED, gone=True)
+        return Came(simulation=each.simulation, goal=each.goal, outlook=each.goal.gone, gone=True)
     outlook = each.goal.outlook(now)
     return None if outlook is Outlook.OPEN else Came(simulation=now, goal=each.goal, outlook=outlook)
 

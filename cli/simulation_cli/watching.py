@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from simulation_cli import summary
 from simulation_cli.cluster import Cluster, installation, simulations
 from simulation_cli.exits import CommandError, NoSuchSimulationError
 from simulation_cli.resource import ClusterSimulation
@@ -67,17 +68,27 @@ class WorkersSeen:
 
 
 def moments(cluster: Cluster, name: str, *, operator_namespace: str | None) -> Iterator[Moment]:
-    """One a second until the Simulation has ended. Raises NoSuchSimulationError also when it goes meanwhile."""
+    """One a second until the Simulation has ended; of one that is being deleted, until it is gone.
+
+    Raises NoSuchSimulationError also when it goes meanwhile and that was not to be expected from the first.
+    """
     pace, workers = Pace(), WorkersSeen(cluster, operator_namespace)
     look = patient(lambda: simulations.get(cluster, name))
     first: ClusterSimulation | None = None
     while True:
-        simulation = look()
+        try:
+            simulation = look()
+        except NoSuchSimulationError:
+            if first is not None and first.deleting:
+                return
+            raise
         first = first or simulation
         if simulation.uid != first.uid:
+            if first.deleting:
+                return
             raise NoSuchSimulationError(f"Simulation {simulation} was deleted and created again: watch it anew")
         yield Moment(simulation=simulation, now_ms=now_ms(), rate=pace.seen(simulation.count("recordsProcessed")), workers=workers.words)
-        if simulation.ended:
+        if simulation.ended and not simulation.deleting:
             return
         time.sleep(EVERY_SECONDS)
 
@@ -96,9 +107,9 @@ def lines(seen: Iterator[Moment], shown: Callable[[Moment], str]) -> ClusterSimu
     said_at = float("-inf")
     for moment in seen:
         simulation = moment.simulation
-        now = (simulation.phase, simulation.message, simulation.status.get("progress"), simulation.count("recordsFailed"))
+        now = (summary.phase(simulation), simulation.message, simulation.status.get("progress"), simulation.count("recordsFailed"))
         changed = now != before and time.monotonic() - said_at >= PLAIN_EVERY_SECONDS
-        if changed or before is None or now[0] != before[0] or simulation.ended:
+        if changed or before is None or now[0] != before[0] or (simulation.ended and not simulation.deleting):
             typer.echo(shown(moment))
             before, said_at = now, time.monotonic()
     return moment.simulation

@@ -68,6 +68,10 @@ class Reason(enum.StrEnum):
         "ModelRejected",
         "The language model's server refuses the key, the model or the request: see model.* in the chart and spec.content.model.",
     )
+    TOKENS_RESERVED = (
+        "TokensReserved",
+        "What is left of spec.content.maxTokens is reserved for questions that are under way; the rest waits for what they leave.",
+    )
     NOT_IN_PORTAL = (
         "NotInPortal",
         "The portal lacks a pipeline, a stage, an owner, a property or an option that the spec names; the message says which.",
@@ -102,3 +106,7 @@ class Reason(enum.StrEnum):
     # feasibility
     WITHIN_LIMITS = "WithinLimits", "The plan fits HubSpot's limits."
     EXCEEDS_LIMITS = "ExceedsLimits", "The plan needs more calls than HubSpot allows: records will be late."
+
+
+NOT_VERIFIED = frozenset({Reason.DIFFERENCES_FOUND, Reason.UNSETTLED, Reason.OUT_OF_DATE, Reason.NO_LONGER_KNOWN})
+"""Why Verified is False although nothing of it is under way any more."""

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from simulation_core.clock import to_ms
-from simulation_core.reasons import Reason
+from simulation_core.reasons import NOT_VERIFIED
 from simulation_operator.conditions import find
 from simulation_operator.resource import Simulation
 
 ENDED = frozenset({"Completed", "Failed", "Cancelled"})
-_ANSWERS = frozenset({Reason.DIFFERENCES_FOUND, Reason.UNSETTLED, Reason.OUT_OF_DATE, Reason.NO_LONGER_KNOWN})  # of verifying
 
 
 def rests(simulation: Simulation, now_ms: int) -> bool:
@@ -35,7 +34,7 @@ def rests(simulation: Simulation, now_ms: int) -> bool:
 def still_asked_for(status: Mapping[str, Any]) -> bool:
     """Something was begun after the end of the run, and its end isn't shown yet."""
     verified = find(status, "Verified")
-    return verified.get("status") == "False" and verified.get("reason") not in _ANSWERS
+    return verified.get("status") == "False" and verified.get("reason") not in NOT_VERIFIED
 
 
 def _time_is_over(simulation: Simulation, now_ms: int) -> bool:

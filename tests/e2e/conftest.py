@@ -189,6 +189,15 @@ class Runs:
     def get(self, name: str) -> Json:
         return {"status": {}, **json.loads(self.kubectl("get", "simulation", name, "-o", "json"))}
 
+    def events(self, name: str) -> dict[str, str]:
+        """The latest message of each reason."""
+        found = json.loads(self.kubectl("get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name}"))["items"]
+        return {event["reason"]: event["message"] for event in found}
+
+    def until_told(self, name: str, reason: str) -> str:
+        """The message of that Event."""
+        return wait_for(lambda: self.events(name).get(reason), what=f"the Event {reason}", within_seconds=SOON_SECONDS)
+
     def set(self, name: str, **spec: Any) -> None:
         self.kubectl("patch", "simulation", name, "--type", "merge", "-p", json.dumps({"spec": spec}))
 

@@ -118,12 +118,15 @@ def test_what_failed_is_tried_again_and_appears_once(cluster: Any, examples: Any
     assert (status["recordsProcessed"], status["recordsFailed"]) == (0, RECORDS)
     assert condition_of(status, "Failed")["status"] == "True"
     assert in_crm(cluster, uid)["contacts"] == RECORDS
+    assert {(failure["record"], failure["reason"]) for failure in status["failures"]} == {(n, "RecordRejected") for n in range(RECORDS)}
+    assert runs.until_told("run", "RecordsFailed").startswith(f"{RECORDS} records have failed so far; the last one: ")
     annotate(runs, "run", retry_failed="once-more")
     status = runs.until_phase("run", "Completed", within_seconds=WITHIN_SECONDS)["status"]
-    assert status["handledRetryToken"] == "once-more"
+    assert (status["handledRetryToken"], status["retriedRecords"]) == ("once-more", RECORDS)
     assert (status["recordsProcessed"], status["recordsFailed"], status["progress"]) == (RECORDS, 0, "100%")
     assert {type_: condition_of(status, type_)["status"] for type_ in ("Complete", "Failed")} == {"Complete": "True", "Failed": "False"}
     assert cluster.hubspot("GET", f"objects/deals?simulation_id={uid}")["total"] == RECORDS
+    assert runs.until_told("run", "RetryingFailed") == f"{RECORDS} failed records are tried again"
     assert runs.proof("run").faults == []
 
 
@@ -151,6 +154,7 @@ def test_a_run_deletes_itself_when_its_time_after_the_end_is_over(cluster: Any, 
     uid = ended["short-lived"]
     assert cluster.query("SELECT status, records_processed FROM simulations WHERE id = %s", uid) == [("COMPLETED", RECORDS)]
     assert in_crm(cluster, uid)["contacts"] == RECORDS
+    assert "spec.ttlSecondsAfterFinished is 1" in shared_runs.until_told("short-lived", "Expired")
 
 
 def test_the_archived_run_is_gone_once_nothing_of_it_can_come_any_more(cluster: Any, shared_runs: Any, ended: dict[str, str]) -> None:

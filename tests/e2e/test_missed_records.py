@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,12 +25,6 @@ def interrupted(runs: Any, simulation: Any) -> Any:
     return status
 
 
-def events(runs: Any, name: str) -> dict[str, str]:
-    """What the Events of one Simulation say, by reason."""
-    found = json.loads(runs.kubectl("get", "events", "-o", "json", "--field-selector", f"involvedObject.name={name}"))["items"]
-    return {each["reason"]: each["message"] for each in found}
-
-
 def moment(status: Any, field: str) -> datetime:
     return datetime.fromisoformat(status[field])
 
@@ -45,7 +38,7 @@ def test_after_a_suspension_skip_never_delivers_what_was_missed(runs: Any, inter
     proof = runs.proof("run")
     assert proof.faults == []
     assert (proof.skipped, proof.early) == (status["recordsSkipped"], 0)
-    told = events(runs, "run")
+    told = runs.events("run")
     assert told["RecordsSkipped"] == f"{status['recordsSkipped']} records that were missed were skipped so far"
     assert "Shifted" not in told
 
@@ -61,7 +54,7 @@ def test_after_a_suspension_shift_moves_the_plan_and_delivers_all_of_it_in_time(
     proof = runs.proof("run")
     assert (proof.faults, proof.early) == ([], 0)
     assert proof.p99_lateness_ms < moved.total_seconds() * 1000  # caught up with, they would be late by all of it
-    assert "the plan was moved by" in events(runs, "run")["Shifted"]
+    assert "the plan was moved by" in runs.events("run")["Shifted"]
 
 
 def test_a_start_in_the_past_is_caught_up_with_skipped_or_shifted(runs: Any, simulation: Any) -> None:
@@ -80,7 +73,7 @@ def test_a_start_in_the_past_is_caught_up_with_skipped_or_shifted(runs: Any, sim
     for name in ended:
         proof = runs.proof(name)
         assert (name, proof.faults, proof.early) == (name, [], 0)
-    assert "the plan was moved by" in events(runs, "shift")["Shifted"]
+    assert "the plan was moved by" in runs.events("shift")["Shifted"]
 
 
 def test_after_an_outage_of_more_than_a_minute_each_policy_has_its_way(cluster: Any, runs: Any, simulation: Any) -> None:

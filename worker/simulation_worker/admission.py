@@ -48,11 +48,11 @@ class Held:
 class Admission:
     """Of one portal, for all its slots."""
 
-    def __init__(self, portal: Portal, tell: Tell, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, portal: Portal, tell: Tell, grant: Callable[[int], int], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._portal = portal
         self._tell = tell
         self._clock = clock
-        self.quarantine = Quarantine(portal.calls_per_ten_seconds, clock=clock)
+        self.quarantine = Quarantine(grant, clock=clock)
         self._inventory = Inventory(portal, clock=clock)
         self._known: dict[UUID, Stages | Held] = {}
         self._lock = threading.Lock()

@@ -1,12 +1,14 @@
 """Archiving what a run created: exactly that, deals before contacts before companies, and again later for what came after.
 
 First all that the ledger knows: the objects it has ids of, and by their keys those of records that were begun and not delivered. Then what
-a search for the run's id finds. HubSpot takes no fence: a write that was under way when its worker lost the claim may arrive after that.
+a search for the run's id finds under keys of the run. HubSpot takes no fence: a write that was under way when its worker lost the claim may
+arrive after that.
 So, once no such write can be alive any more, all of that is looked for again, until a round finds nothing.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 from simulation_core.content.keys import COMPANY, DEAL, contact_role
@@ -21,7 +23,9 @@ from simulation_core.spec import Records, Scenario
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.deliver import LEASE_MS
 from simulation_worker.errands import Handler, Undertaking
-from simulation_worker.walking import Hit, Place, Walk, types_of, unless_refused
+from simulation_worker.walking import Hit, Place, Walk, own_part, types_of, unless_refused
+
+log = logging.getLogger(__name__)
 
 CLAIMS_AGAIN_MS = 2_000
 SWEEP_AGAIN_MS = LEASE_MS + round(CALL_DEADLINE_SECONDS * 1000)  # by then every write that a lost claim began has arrived, and can be found
@@ -29,6 +33,7 @@ SWEEP_AGAIN_MS = LEASE_MS + round(CALL_DEADLINE_SECONDS * 1000)  # by then every
 LOOKED_FOR_AGAIN = (
     f"It ends once nothing more is found {SWEEP_AGAIN_MS // 1000} seconds later: HubSpot may carry out a write after its sender gave up."
 )
+LEFT = "Left as they are: {} objects that carry the run's simulation_id, but no simulation_key of the run's; somebody else wrote them."
 
 
 class Archival(Place):
@@ -38,13 +43,15 @@ class Archival(Place):
     done: int = 0
     round: int = 0
     found: int = 0  # in this round
+    left: int = 0  # in this round: objects under the run's id that somebody else wrote
 
     def next_round(self) -> Archival:
         return Archival(total=self.total, done=self.done, round=self.round + 1)
 
     @property
     def result(self) -> dict[str, int]:
-        return {"done": self.done, "total": max(self.done, self.total or 0)}
+        left = {"left": self.left} if self.left else {}
+        return {"done": self.done, "total": max(self.done, self.total or 0), **left}
 
 
 def archive(undertaking: Undertaking, *, sweep_again_ms: int = SWEEP_AGAIN_MS) -> ErrandEnd:
@@ -79,19 +86,28 @@ class _Archiver:
             walk.save()
         if not (walk.through_ledger(self._archive_known) and walk.through_search(self._archive_found)):
             return Later()
-        if self._state.round > 0 and self._state.found == 0:
-            return Done(result=self._state.result)
-        walk.place = self._state.next_round()
+        state = self._state
+        if state.left:
+            log.info("%d objects with simulation_id %s are left: their keys aren't this run's", state.left, walk.run.id)
+        if state.round > 0 and state.found == 0:
+            return Done(result=state.result)
+        message = f"{LEFT.format(state.left)} {LOOKED_FOR_AGAIN}" if state.left else LOOKED_FOR_AGAIN
+        walk.place = state.next_round()
         walk.save()
-        return Later(wait_ms=self._sweep_again_ms, reason=Reason.ARCHIVING, message=LOOKED_FOR_AGAIN)
+        return Later(wait_ms=self._sweep_again_ms, reason=Reason.ARCHIVING, message=message)
 
     def _archive_known(self, batches: Sequence[BegunBatch]) -> None:
         for type_ in self._walk.types:
             self._archive(type_, self._known(type_, batches))
 
     def _archive_found(self, type_: str, hits: Sequence[Hit]) -> None:
-        """A search may be behind: what it shows and is archived already isn't counted again."""
-        self._archive(type_, self._walk.crm.still_there(type_, [str(id_) for id_, _ in hits]))
+        """A search may be behind: what it shows and is archived already isn't counted again.
+
+        The property with the run's id isn't unique, and goes along when somebody clones or imports a record: that one isn't ours.
+        """
+        ours = [str(id_) for id_, key in hits if own_part(self._walk.run, type_, key)]
+        self._state.left += len(hits) - len(ours)
+        self._archive(type_, self._walk.crm.still_there(type_, ours) if ours else [])
 
     def _known(self, type_: str, batches: Sequence[BegunBatch]) -> list[str]:
         """In the first round by id what was delivered; by key what may be there besides, in later rounds as well."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -64,7 +63,7 @@ class Desk:
         self._by_thread = threading.local()
         self._clients: list[CrmClient] = []
         self._checking = self._new_client()
-        self._admission = Admission(portal, self._tell_problem)
+        self._admission = Admission(portal, self._tell_problem, budget.grant)
         self._ready = False
         self._writes_fail = False  # answering our checks is no proof then: only a delivery is
         self._closed = False
@@ -73,7 +72,6 @@ class Desk:
         self._holds = 0
         self._told_of = 0
         self._outages = 0
-        self._delivered_s = -math.inf  # when a delivery last began or ended: errands stand aside
         self._told = True  # a problem of an earlier process may stand in the ledger: clear it at the first success
 
     @property
@@ -130,7 +128,7 @@ class Desk:
         """The fate of each part's records. A portal that asks for a pause gets it, and the records are postponed until then."""
         client, before = self._client(), self._pauses
         client.before_call = lease.hold_for
-        self._delivered_s = time.monotonic()
+        self.budget.delivering()
         try:
             fates = self._admission.deliver(client, parts, lease.leaving)
         except PortalHeldError as held:
@@ -140,7 +138,7 @@ class Desk:
             return _all_postponed(parts, fate)
         finally:
             client.before_call = lambda _: None
-            self._delivered_s = time.monotonic()
+            self.budget.delivering()
         self._learn_from([fate for of_part in fates for fate in of_part.values()], before)
         return fates
 
@@ -170,8 +168,7 @@ class Desk:
         """This thread's calls for an errand that is held by `lease`; `pause` waits, or returns at once when there is no time left."""
         client = self._client()
         client.before_call = lease.hold_for
-        limit = self.portal.calls_per_ten_seconds
-        return Objects(client, calls_per_ten_seconds=limit, delivered_s=lambda: self._delivered_s, sleep=pause)
+        return Objects(client, aside_s=self.budget.aside_s, sleep=pause)
 
     def hold(self, reason: Reason, message: str, asked_ms: int) -> int:
         """Leaves the portal alone; for how many milliseconds. What several slots meet at once is one outage."""

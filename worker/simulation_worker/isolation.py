@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from simulation_core.ledger.values import Claimed
+from simulation_core.settings import EXIT_BAD_SETTINGS
 from simulation_worker.deliver import crashed
 from simulation_worker.load import End, Release
 
@@ -20,6 +21,7 @@ LONGEST_SECONDS = 100.0  # its calls have deadlines: what takes longer is stuck.
 LOOK_SECONDS = 1.0
 LEDGER_AWAY = 75  # exit code of the other process: nothing is wrong with the batch (sysexits' "temporary failure")
 AGAIN_MS = 1_000
+SETTINGS_AGAIN_MS = 10_000
 
 
 def carry_out_alone(
@@ -58,5 +60,8 @@ def carry_out_alone(
         return None
     if process.returncode == LEDGER_AWAY:
         return Release(fence=fence, retry_after_ms=AGAIN_MS)
+    if process.returncode == EXIT_BAD_SETTINGS:  # it read the portals file, of which we keep what we read before it was broken
+        log.warning("batch %d of %s is given back: its own process can't use its settings, see the log", fence.batch, fence.simulation_id)
+        return Release(fence=fence, retry_after_ms=SETTINGS_AGAIN_MS)
     how = f"killed by signal {-process.returncode}" if process.returncode < 0 else f"with exit code {process.returncode}, see the log"
     return crashed(claimed, f"in a process of its own, {how}")

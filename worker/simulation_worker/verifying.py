@@ -14,9 +14,9 @@ from pydantic import BaseModel, Field
 from simulation_core.kinds import Kind
 from simulation_core.ledger.created import BegunBatch, Delivered
 from simulation_core.ledger.errands import Done, ErrandEnd, Later
-from simulation_core.object_keys import object_type, parse_object_key
+from simulation_core.object_keys import object_type
 from simulation_worker.errands import Handler, Undertaking
-from simulation_worker.walking import Place, Walk, types_of, unless_refused
+from simulation_worker.walking import Place, Walk, own_part, types_of, unless_refused
 
 SHOWN_KEYS = 10
 LONGEST_KEY = 256  # anybody may write the property
@@ -101,10 +101,10 @@ class _Verifier:
 
     def _judge(self, type_: str, keys: Sequence[str], delivered: Delivered) -> None:
         """A key that isn't one of this run's, or not of this type, was written by somebody else under the run's name."""
-        tally, parsed = self._state.of(type_), [parse_object_key(key) for key in keys]
-        ours = [each[1:] for each in parsed if each is not None and each[0] == self._walk.run.id and object_type(each[2]) == type_]
+        tally, parts = self._state.of(type_), [own_part(self._walk.run, type_, key) for key in keys]
+        ours = [part for part in parts if part is not None]
         known = {each for each, is_known in zip(ours, delivered.which(ours), strict=True) if is_known} if ours else set()
-        surplus = [key[:LONGEST_KEY] or "(no key)" for key, each in zip(keys, parsed, strict=True) if each is None or each[1:] not in known]
+        surplus = [key[:LONGEST_KEY] or "(no key)" for key, part in zip(keys, parts, strict=True) if part not in known]
         tally.hits += len(keys)
         tally.surplus += len(surplus)
         self._state.surplus_keys += surplus[: SHOWN_KEYS - len(self._state.surplus_keys)]

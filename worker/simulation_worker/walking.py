@@ -14,7 +14,7 @@ from simulation_core.ledger import created
 from simulation_core.ledger.created import BegunBatch
 from simulation_core.ledger.errands import ErrandEnd, Later
 from simulation_core.ledger.values import Run
-from simulation_core.object_keys import COMPANIES, CONTACTS, DEALS
+from simulation_core.object_keys import COMPANIES, CONTACTS, DEALS, object_type, parse_object_key
 from simulation_core.reasons import Reason
 from simulation_core.spec import Records, Scenario
 from simulation_worker.crm.objects import A_PAGE, Objects, RefusedError
@@ -82,6 +82,14 @@ class Walk(Generic[AnyPlace]):
     def save(self) -> None:
         self._of.lease.beat()
         self._of.save(self.place.model_dump(mode="json"))
+
+
+def own_part(run: Run, type_: str, key: str) -> tuple[int, str] | None:
+    """Record and role of an object of this run. None: it carries the run's id, which anybody may write, and not a key of the run's."""
+    parsed = parse_object_key(key)
+    if parsed is None or parsed[0] != run.id or object_type(parsed[2]) != type_:
+        return None
+    return parsed[1:]
 
 
 def types_of(run: Run) -> list[str]:

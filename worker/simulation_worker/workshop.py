@@ -18,10 +18,10 @@ from simulation_core.ledger.values import Claimed
 from simulation_core.queue.admission import Gate
 from simulation_core.queue.taking import Intake, Job
 from simulation_worker.books import Books, Entry
+from simulation_worker.budget.budget import CALLS_A_LOAD
 from simulation_worker.budget.cost import calls_of
 from simulation_worker.budget.purse import Purse
 from simulation_worker.claiming import Claiming, claim
-from simulation_worker.crm.writes import MAX_INPUTS
 from simulation_worker.deliver import Delivery, given_up
 from simulation_worker.desk import Desk
 from simulation_worker.isolation import carry_out_alone
@@ -89,10 +89,7 @@ class Workshop:
     def gates(self, desks: Mapping[str, Desk]) -> dict[str, Gate]:
         """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
         largest = {queue: self._largest.get(queue, MOST_TOGETHER) for queue in desks}
-        return {
-            queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce), max(1, MAX_INPUTS // largest[queue]))
-            for queue, desk in desks.items()
-        }
+        return {queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce)) for queue, desk in desks.items()}
 
     def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk], purses: Mapping[str, Purse] | None = None) -> None:
         """Claims them all in one statement. The loads' calls are paid from their queue's purse.
@@ -106,7 +103,7 @@ class Workshop:
             for number, load in enumerate(loads(claims, most=most, apart=desk.apart)):
                 if number < max(1, self._shares.get(queue, 0)):
                     purse = (purses or {}).get(queue, Purse())
-                    self._begin_load(load, desk, got, purse.split(calls_of([each.claimed for each in load])))
+                    self._begin_load(load, desk, got, purse.split(min(CALLS_A_LOAD, calls_of([each.claimed for each in load]))))
                 else:
                     self._give_back(load, got)
         self._count(got)

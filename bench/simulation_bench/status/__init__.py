@@ -8,11 +8,12 @@ for each of so many runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from simulation_bench.figures import Figure, figure
-from simulation_bench.status import finished, restarting
+from simulation_bench.status import finished, restarting, steering
 from simulation_bench.status.ages import Ages
 from simulation_bench.status.apiserver import ApiServer
 from simulation_bench.status.installed import installed
@@ -56,12 +57,13 @@ def of(scale: Scale, say: Say) -> Mapping[str, Figure]:
             _create(api, scale, ages)
             looking.wait_until_all_run()
             say(f"all of them run; the oldest status so far was {looking.oldest_s:.0f} s old; kill -9 of the operator in a while")
-            time.sleep(SETTLED_SECONDS)
+            suspend_s = steering.seconds(product, NAMESPACE, scale.names, SETTLED_SECONDS)
+            say(f"{len(suspend_s)} were suspended one after the other; no claim of a run after {max(suspend_s):.2f} s at most")
             with looking.restart():
                 restart_s = restarting.seconds(product, NAMESPACE, scale.names)
             say(f"another one has picked all up after {restart_s:.1f} s")
             looking.wait_until_all_ended(scale.window_seconds + LATEST_SECONDS)
-        return _figures(scale, looking, ages, restart_s)
+        return _figures(scale, looking, ages, restart_s, suspend_s)
 
 
 def _create(api: ApiServer, scale: Scale, ages: Ages) -> None:
@@ -70,7 +72,7 @@ def _create(api: ApiServer, scale: Scale, ages: Ages) -> None:
         ages.created(uid, time.monotonic())
 
 
-def _figures(scale: Scale, looking: Looking, ages: Ages, restart_s: float) -> Mapping[str, Figure]:
+def _figures(scale: Scale, looking: Looking, ages: Ages, restart_s: float, suspend_s: Sequence[float]) -> Mapping[str, Figure]:
     told = f"{scale.simulations:,} Simulations of {scale.records} records within {scale.window_seconds} s"
     beside = f"beside {scale.finished:,} that have ended"
     real = "real scheduler, worker and emulator"
@@ -91,6 +93,12 @@ def _figures(scale: Scale, looking: Looking, ages: Ages, restart_s: float) -> Ma
         ),
         "restart_s": figure(
             [restart_s], "s", note="from the kill -9 until every Simulation was reconciled, and changes made meanwhile stored"
+        ),
+        "suspend_s": figure(
+            [max(suspend_s)],
+            "s",
+            note=f"from the answer to the patch until nothing of the run can be claimed; the longest of {len(suspend_s)}, one a second; "
+            f"the median is {median(suspend_s):.2f} s",
         ),
         "completed": figure(
             [float(ages.completed(scale.records))], "runs", note=f"of {scale.simulations:,}, each with every record delivered"

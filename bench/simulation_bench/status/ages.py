@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-_RANK = {"Planning": 0, "Queued": 1, "Running": 2, "Completed": 3, "Failed": 3, "Cancelled": 3}
+_RANK = {"Planning": 0, "Queued": 1, "Running": 2, "Suspended": 2, "Completed": 3, "Failed": 3, "Cancelled": 3}
 
 
 class Known(NamedTuple):

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import kubernetes
 import urllib3
-import yaml
 
+from simulation_cli.cluster.kubeconfig import Where, access
 from simulation_cli.exits import (
     CalledWronglyError,
     CommandError,
@@ -20,12 +19,13 @@ from simulation_cli.exits import (
     NoSuchSimulationError,
     NotInstalledError,
     NotPossibleError,
+    UnknownUserError,
     UnreachableError,
+    one_line,
 )
 from simulation_cli.resource import GROUP, PLURAL
 
 SIMULATIONS = f"{PLURAL}.{GROUP}"
-config: Any = kubernetes.config  # published without types
 
 TIMEOUT_SECONDS = 10.0
 # No second tries: somebody sits in front of it, and urllib3 would log each of them.
@@ -33,15 +33,6 @@ RETRIES = False
 
 _PASSING = frozenset({408, 409, 429, *range(500, 600)})  # another time it may be answered
 _DONE = {"get": "read", "list": "listed", "patch": "changed"}
-
-
-@dataclass(frozen=True)
-class Where:
-    """As the options of that name say; None: what the kubeconfig says."""
-
-    namespace: str | None = None
-    context: str | None = None
-    kubeconfig: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,21 +59,25 @@ class Cluster:
 
     @contextmanager
     def asked(self, what: str, right: Right) -> Iterator[None]:
-        """Raises what went wrong within as UnreachableError, ForbiddenError, NoSuchSimulationError, NotInstalledError, NotPossibleError."""
+        """Raises what went wrong within as one of the CommandErrors."""
         try:
             yield
         except kubernetes.client.ApiException as error:
             raise self._explained(error, what, right) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnreachableError(f"{self.server} can't be reached: {_one_line(error)}. Check the network, or choose a context") from None
+            raise UnreachableError(f"{self.server} can't be reached: {one_line(error)}. Check the network, or choose a context") from None
 
     def _explained(self, error: Any, what: str, right: Right) -> CommandError:
         answer, failed = _answer(error), f"{what} can't be {_DONE[right.verb]}"
-        said = _one_line(answer.get("message") or error.reason)
+        said = one_line(answer.get("message") or error.reason)
         match error.status:
             case 404 if right.resource == SIMULATIONS:
                 return self._absent(what, named=bool((answer.get("details") or {}).get("name")))
-            case 401 | 403:
+            case 401:
+                return UnknownUserError(
+                    f"{failed}: {self.server} doesn't know who you are ({said}). Log in again, or check the credentials of the context"
+                )
+            case 403:
                 return ForbiddenError(f"{failed}: {said}. Ask the administrator for the right to {right}")
             case 422 if any(cause.get("field") == "metadata.uid" for cause in (answer.get("details") or {}).get("causes") or ()):
                 return NoSuchSimulationError(f"{what} was deleted and created again meanwhile: that is another one. Ask again for it")
@@ -99,20 +94,11 @@ class Cluster:
 
 @contextmanager
 def connected(where: Where) -> Iterator[Cluster]:
-    """Raises UnreachableError where the kubeconfig names no cluster; nothing is asked yet."""
-    configuration: Any = kubernetes.client.Configuration()
-    path = str(where.kubeconfig or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
-    try:
-        content = config.kube_config.KubeConfigMerger(path).config
-        if content is None:
-            raise config.ConfigException("there is none")
-        loader = config.kube_config.KubeConfigLoader(content, active_context=where.context, config_base_path=None)
-        loader.load_and_set(configuration)
-    except (config.ConfigException, yaml.YAMLError, OSError) as error:
-        raise UnreachableError(f"kubeconfig {path} can't be used: {_one_line(error)}. Set KUBECONFIG, --kubeconfig or --context") from None
-    configuration.retries = RETRIES
-    with kubernetes.client.ApiClient(configuration) as client:
-        yield Cluster(client, where.namespace or loader.current_context["context"].get("namespace") or "default")
+    """Raises UnreachableError where no cluster is named; nothing is asked yet."""
+    found = access(where)
+    found.configuration.retries = RETRIES
+    with kubernetes.client.ApiClient(found.configuration) as client:
+        yield Cluster(client, found.namespace)
 
 
 def _answer(error: Any) -> Mapping[str, Any]:
@@ -122,7 +108,3 @@ def _answer(error: Any) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _one_line(said: object) -> str:
-    return " ".join(str(said).split()).removesuffix(".")

@@ -7,7 +7,8 @@ from typing import Any
 
 import kubernetes
 
-from simulation_cli.cluster.connection import SIMULATIONS, TIMEOUT_SECONDS, Cluster, Right, Where, connected
+from simulation_cli.cluster.connection import SIMULATIONS, TIMEOUT_SECONDS, Cluster, Right, connected
+from simulation_cli.cluster.kubeconfig import Where
 from simulation_cli.resource import GROUP, PLURAL, VERSION, ClusterSimulation
 
 PAGE = 500  # objects; as kubectl asks for them

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from simulation_cli import options, printing
+from simulation_cli import completing, options, printing
 from simulation_cli.exits import ExitCode, NoSuchSimulationError
 from simulation_cli.options import ListOutput, Output
 from simulation_core.clock import now_ms
@@ -28,12 +28,13 @@ WAIT = """
     kubectl simulation wait spring-launch
     kubectl simulation wait --all --for Finished --timeout 2h
     kubectl simulation wait spring-launch --for Suspended
+    kubectl simulation wait spring-launch --for delete
     """
 WATCH = """
     Follow a Simulation to its end: bar, planned against delivered, rate, time left, lateness, workers.
 
     Without a terminal it prints a line when something has changed; with -o json a JSON object a line.
-    Ends with exit code 9 when the Simulation failed or was cancelled.
+    Ends with exit code 9 when the Simulation failed or was cancelled. One that is being deleted is followed until it is gone.
 
     \b
     kubectl simulation watch spring-launch
@@ -42,7 +43,15 @@ WATCH = """
 
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces.")]
 Labels = Annotated[str | None, typer.Option("--selector", "-l", help="Only those with these labels.", show_default=False)]
-For = Annotated[str, typer.Option("--for", metavar="WHAT", help="A condition or a phase, such as Complete, Finished, Suspended, Running.")]
+For = Annotated[
+    str,
+    typer.Option(
+        "--for",
+        metavar="WHAT",
+        help="A condition or a phase, such as Complete, Finished, Suspended, Running; or delete.",
+        autocompletion=completing.goals,
+    ),
+]
 
 
 def register(app: typer.Typer, *, panel: str) -> None:
@@ -86,15 +95,17 @@ def wait(  # noqa: PLR0913
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     from simulation_cli import acting, summary, waiting  # noqa: PLC0415
-    from simulation_cli.choosing import Choice, all_of  # noqa: PLC0415
+    from simulation_cli.choosing import Choice, all_of, those_there  # noqa: PLC0415
     from simulation_cli.cluster import Where, connected  # noqa: PLC0415
-    from simulation_cli.goals import goal_named  # noqa: PLC0415
+    from simulation_cli.goals import DELETED, goal_named  # noqa: PLC0415
 
     goal, timeout_seconds = goal_named(for_), options.seconds(timeout)
     came = []
     with connected(Where(namespace, context, kubeconfig)) as cluster, printing.interruptible():
-        found = all_of(cluster, Choice(tuple(names or ()), selector, all_))
-        if not found:
+        choice = Choice(tuple(names or ()), selector, all_)
+        # What is gone already was deleted, as for kubectl wait.
+        found = those_there(cluster, choice) if goal is DELETED else all_of(cluster, choice)
+        if not found and goal is not DELETED:
             raise NoSuchSimulationError("no Simulation is chosen by that")
         try:
             asked = [waiting.Awaited(simulation=each, goal=goal) for each in found]
@@ -131,4 +142,6 @@ def watch(
             last = watching.live(seen, console)
         else:
             last = watching.lines(seen, lambda moment: moment.as_line())
-    raise typer.Exit(ExitCode.DONE if last.phase == "Completed" else ExitCode.ENDED_OTHERWISE)
+    if last.deleting:  # it was followed until it was gone
+        typer.echo(f"{last.name} is gone", err=True)
+    raise typer.Exit(ExitCode.DONE if last.deleting or last.phase == "Completed" else ExitCode.ENDED_OTHERWISE)

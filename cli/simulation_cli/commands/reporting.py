@@ -24,7 +24,8 @@ REPORT = """
     """
 
 Target = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes: a file, - (standard output), or json for its figures.")
+    str,
+    typer.Option("--output", "-o", metavar=options.FILE, help="Where the page goes: a file, - (standard output), or json for its figures."),
 ]
 
 

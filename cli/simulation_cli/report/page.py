@@ -53,7 +53,7 @@ def page(report: Report) -> str:
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{simulation.name}: {simulation.phase or 'New'}"),
+        element("title", f"{simulation.name}: {summary.phase(simulation) or 'New'}"),
         element("style", raw(resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8"))),
     )
     sections = (_headline, _counts, _course, _lateness, _failures, _verification, _conditions, _story, _spec)
@@ -63,7 +63,7 @@ def page(report: Report) -> str:
 
 def _headline(report: Report) -> Markup:
     simulation, status = report.simulation, report.simulation.status
-    phase = simulation.phase or "New"
+    phase = summary.phase(simulation) or "New"
     portal = status.get("portal") or {}
     account = f", account {portal['accountId']} ({portal.get('accountType', 'of unknown type')})" if "accountId" in portal else ""
     facts = (
@@ -97,6 +97,11 @@ def _counts(report: Report) -> Markup:
         ),
         charts.shares(parts),
         _key((name, name) for name, count in parts if count),
+        [
+            element("p", f"{what}: {said}.", class_="soft small")
+            for what, said in (("Content", summary.content(simulation)), ("Archived", summary.archived(simulation)))
+            if said is not None
+        ],
     )
 
 
@@ -158,12 +163,18 @@ def _failures(report: Report) -> Markup | None:
 
 
 def _verification(report: Report) -> Markup | None:
-    found = {kind: each for kind, each in (report.simulation.status.get("verification") or {}).items() if isinstance(each, dict)}
+    verification = report.simulation.status.get("verification") or {}
+    found = {kind: each for kind, each in verification.items() if isinstance(each, dict)}
     if not found:
         return None
     columns = ("expected", "found", "missing", "surplus")
     rows = [(kind, *(each.get(column, NOTHING) for column in columns)) for kind, each in found.items()]
-    return element("section", element("h2", "Compared with the CRM"), _table(("objects", *columns), rows))
+    named = [
+        element("p", f"First keys of what is {what}: {', '.join(keys)}")
+        for what in ("missing", "surplus")
+        if (keys := verification.get(f"{what}Keys"))
+    ]
+    return element("section", element("h2", "Compared with the CRM"), _table(("objects", *columns), rows), named)
 
 
 def _conditions(report: Report) -> Markup:

@@ -16,10 +16,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.errands import SAVE, Errand, ErrandFence, named
 from simulation_core.ledger.values import ContentCounts
 
 Content = Mapping[str, Any]
 """Of one record, as JSON; what is in it is known where it is made."""
+
+
+RESERVED = "reserved"  # in an errand's progress: tokens of which it isn't known yet what became of them
 
 
 class WrittenBy(enum.StrEnum):
@@ -29,8 +33,9 @@ class WrittenBy(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """What became of a reservation: None, nobody knows; then it stays reserved, so that the run never takes more than it may."""
+    """What became of a reservation: None, nobody knows; then all of it counts as used, so that the run never takes more than it may."""
 
+    by: ErrandFence
     reserved: int
     used: int | None
 
@@ -39,6 +44,7 @@ class Reservation(enum.Enum):
     GRANTED = enum.auto()
     LATER = enum.auto()  # others hold what is left, and may give some of it back
     NEVER = enum.auto()  # so much isn't left
+    LOST = enum.auto()  # the errand is another worker's by now
 
 
 STORED = """
@@ -83,7 +89,7 @@ UPDATE content_counts SET tokens_reserved = tokens_reserved - :reserved, tokens 
 
 COUNTS = "SELECT * FROM content_counts WHERE simulation_id = ANY(CAST(:ids AS uuid[]))"
 
-_STORED, _KEEP, _RESERVE, _SETTLE, _COUNTS = map(text, (STORED, KEEP, RESERVE, SETTLE, COUNTS))
+_STORED, _KEEP, _RESERVE, _NOTE, _SETTLE, _COUNTS = map(text, (STORED, KEEP, RESERVE, SAVE, SETTLE, COUNTS))
 
 
 def stored(engine: Engine, wanted: Mapping[UUID, Iterable[int]]) -> dict[UUID, dict[int, Content]]:
@@ -101,27 +107,46 @@ def stored(engine: Engine, wanted: Mapping[UUID, Iterable[int]]) -> dict[UUID, d
 
 def keep(engine: Engine, simulation_id: UUID, contents: Mapping[int, Content], *, by: WrittenBy, spent: Spent | None = None) -> list[int]:
     """Stores what isn't stored yet, and says of which records. What a call took is written with what it brought, or neither is."""
-    with transaction(engine) as connection:
+    with transaction(engine) as connection:  # rows in one order: the errand, contents, what is counted of the run
+        is_ours = spent is not None and _noted(connection, spent.by, {})
         kept = _keep(connection, simulation_id, contents, by) if contents else []
-        if spent is not None and spent.used is not None:  # last, as the counting is: the run's row is locked after its contents
-            settled = {"simulation": simulation_id, "reserved": spent.reserved, "used": spent.used}
-            connection.execute(_SETTLE, settled)
+        if spent is not None and is_ours:
+            used = spent.reserved if spent.used is None else spent.used
+            connection.execute(_SETTLE, {"simulation": simulation_id, "reserved": spent.reserved, "used": used})
     return kept
 
 
-def reserve_tokens(engine: Engine, simulation_id: UUID, tokens: int, *, most: int | None) -> Reservation:
-    """Whether the run may still use so many. What is granted is settled by `keep`; what isn't settled counts as used."""
+def reserve_tokens(engine: Engine, by: ErrandFence, tokens: int, *, most: int | None) -> Reservation:
+    """Whether the run may still use so many. What is granted is settled by `keep`.
+
+    It is noted in the errand, so that whoever goes on with it after a crash knows of it, and settles it: see `left_open`.
+    """
+    simulation_id = by.simulation_id
     with transaction(engine) as connection:
+        if not _noted(connection, by, {RESERVED: tokens}):
+            return Reservation.LOST
         if connection.execute(_RESERVE, {"simulation": simulation_id, "tokens": tokens, "most": most}).rowcount == 1:
             return Reservation.GRANTED
+        _noted(connection, by, {})
         used = counts(connection, [simulation_id]).get(simulation_id, ContentCounts()).tokens
         return Reservation.LATER if most is None or used + tokens <= most else Reservation.NEVER
+
+
+def left_open(errand: Errand) -> Spent | None:
+    """What an earlier attempt reserved and didn't settle: its worker died, or couldn't write down what came of it."""
+    reserved = errand.progress.get(RESERVED)
+    return None if reserved is None else Spent(by=errand.fence, reserved=reserved, used=None)
 
 
 def counts(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, ContentCounts]:
     """Of the runs of which anything is counted."""
     rows = connection.execute(_COUNTS, {"ids": list(ids)})
     return {row.simulation_id: ContentCounts(from_model=row.from_model, from_faker=row.from_faker, tokens=row.tokens) for row in rows}
+
+
+def _noted(connection: Connection, by: ErrandFence, progress: Mapping[str, int]) -> bool:
+    """False: the errand is another worker's by now, which settles what was noted there."""
+    return connection.execute(_NOTE, {**named(by), "progress": json.dumps(progress)}).rowcount == 1
 
 
 def _keep(connection: Connection, simulation_id: UUID, contents: Mapping[int, Content], by: WrittenBy) -> list[int]:

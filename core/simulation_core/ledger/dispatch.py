@@ -18,7 +18,9 @@ from simulation_core.ledger.offers import OfferedRun, Offers
 from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, IN_INDEX_ORDER, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
 from simulation_core.ledger.values import Offer
 
-LOOKED_AT = 1_000  # of the oldest batches of a run that skips
+LOOKED_AT = 1_000  # of the oldest batches of the runs that skip
+FIRST_SHARES, SHARES_GROW = 2, 8  # of what is asked for, all runs together
+FEW_OVERDUE = 2  # overdue batches that each run may give, however many runs there are
 
 _LIVE = f"""
 live AS MATERIALIZED (
@@ -71,34 +73,46 @@ FROM live CROSS JOIN LATERAL (
 ORDER BY due_ms, live.id, soon.number LIMIT :limit
 """
 
-# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Of what is old enough to be
-# skipped only what was begun is offered. It is looked for among the oldest, not behind millions that are being skipped just now:
-# the sweep takes those away in a moment, and then it is among the oldest.
+# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Within a turn those come first
+# that were never served, then those whose last time lies furthest back: a queue may have fewer places than there are runs, and by due
+# time the same old ones would fill it in each tick. Of what is old enough to be skipped only what was begun is offered. It is looked for
+# among the oldest, not behind millions that are being skipped just now: the sweep takes those away in a moment, and then it is among the
+# oldest.
+# A run gives no more than a share of what is asked for: a thousand runs with a backlog would each have to read all of it, for a few rows
+# of each. Where few runs have one the share is too small: see `overdue`.
 OVERDUE = f"""
-WITH {_LIVE}
-SELECT live.id, live.portal, late.number, late.attempt, late.records,
+WITH {_LIVE}, share AS MATERIALIZED (
+    SELECT least(:limit, greatest({FEW_OVERDUE}, :shares * CAST(:limit AS bigint) / greatest(1, count(*)))) AS size,
+           {LOOKED_AT} / greatest(1, count(*)) AS looked_at
+    FROM live
+)
+SELECT live.id, live.portal, late.number, late.attempt, late.records, share.size AS share,
        greatest(live.origin_ms + late.offset_ms, {to_ms("late.free_at")}) AS due_ms,
        row_number() OVER (PARTITION BY live.id ORDER BY late.offset_ms, late.number) AS turn
-FROM live CROSS JOIN LATERAL (
-    (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at, cardinality(b.record_offsets) AS records FROM batches b
-     WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
-       AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= live.now_offset_ms
-       AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
-     ORDER BY b.offset_ms LIMIT :limit)
-    UNION ALL
-    (SELECT o.number, o.attempt, o.offset_ms, o.not_before, o.records FROM (
-         SELECT b.number, b.attempt, b.offset_ms, b.not_before, cardinality(b.record_offsets) AS records FROM batches b
-         WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.skip_offset_ms
+FROM live CROSS JOIN share CROSS JOIN LATERAL (
+    SELECT * FROM (
+        (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at, cardinality(b.record_offsets) AS records FROM batches b
+         WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
+           AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= live.now_offset_ms
            AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
-         ORDER BY b.offset_ms LIMIT greatest(:limit, {LOOKED_AT})) o
-     WHERE o.attempt > 0
-     ORDER BY o.offset_ms LIMIT :limit)
-    UNION ALL
-    (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at, cardinality(b.record_offsets) AS records FROM batches b
-     WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
-     ORDER BY b.lease_until LIMIT :limit)
+         ORDER BY b.offset_ms LIMIT share.size)
+        UNION ALL
+        (SELECT o.number, o.attempt, o.offset_ms, o.not_before, o.records FROM (
+             SELECT b.number, b.attempt, b.offset_ms, b.not_before, cardinality(b.record_offsets) AS records FROM batches b
+             WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.skip_offset_ms
+               AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
+             ORDER BY b.offset_ms LIMIT greatest(share.size, share.looked_at)) o
+         WHERE o.attempt > 0
+         ORDER BY o.offset_ms LIMIT share.size)
+        UNION ALL
+        (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at, cardinality(b.record_offsets) AS records FROM batches b
+         WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
+         ORDER BY b.lease_until LIMIT share.size)
+    ) late
+    ORDER BY late.offset_ms, late.number LIMIT share.size
 ) late
-ORDER BY turn, due_ms, live.id LIMIT :limit
+LEFT JOIN unnest(CAST(:served AS uuid[])) WITH ORDINALITY AS served (id, place) ON served.id = live.id
+ORDER BY turn, served.place NULLS FIRST, due_ms, live.id LIMIT :limit
 """
 
 
@@ -153,12 +167,19 @@ def waiting(engine: Engine, *, horizon_ms: int, limit: int, portals: Collection[
     return Offers.of(_offer(row) for row in _read(engine, WAITING, given))
 
 
-def overdue(engine: Engine, portal: str, *, limit: int) -> Offers:
+def overdue(engine: Engine, portal: str, *, limit: int, served: Sequence[UUID] = ()) -> Offers:
     """Batches of `portal` that a claim would get now, expired leases included: round robin over runs, each run's earliest first.
 
+    `served`: runs that had their turn already, the one whose turn lies furthest back first; within a turn all others come before them.
     A batch that was missed is among them until missedRecords decided about it, which the dispatcher lets happen before it asks.
     """
-    return Offers.of(_offer(row) for row in _read(engine, OVERDUE, {"limit": limit, "portals": [portal]}))
+    given = {"limit": limit, "portals": [portal], "served": list(served)}
+    shares = FIRST_SHARES
+    rows = _read(engine, OVERDUE, {**given, "shares": shares})
+    while len(rows) < limit and any(row.turn >= row.share for row in rows):  # most runs have less than their share, and others more
+        shares *= SHARES_GROW
+        rows = _read(engine, OVERDUE, {**given, "shares": shares})
+    return Offers.of(_offer(row) for row in rows)
 
 
 def portals_with_work(engine: Engine) -> list[str]:

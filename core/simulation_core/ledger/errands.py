@@ -154,9 +154,9 @@ def claim(engine: Engine, kind: str, request: ClaimRequest, *, lease_ms: int) ->
     """`request.batch` is the errand's number."""
     fence = ErrandFence(request.simulation_id, kind, request.batch, request.attempt)
     with transaction(engine) as connection:
-        row = connection.execute(text(CLAIM), {**_named(fence), "lease_ms": lease_ms}).one_or_none()
+        row = connection.execute(text(CLAIM), {**named(fence), "lease_ms": lease_ms}).one_or_none()
         if row is None:
-            remaining_ms = connection.scalar(text(LOOK), _named(fence))
+            remaining_ms = connection.scalar(text(LOOK), named(fence))
             if remaining_ms is not None and remaining_ms > 0:
                 return Early(request=request, remaining_ms=remaining_ms)
             return Refused(request=request, why="it is done, stale, or claimed by another")
@@ -214,8 +214,9 @@ def states(connection: Connection, ids: Sequence[UUID], kinds: Sequence[str]) ->
 
 def _guarded(engine: Engine, statement: str, fence: ErrandFence, **values: Any) -> bool:
     with transaction(engine) as connection:
-        return connection.execute(text(statement), {**_named(fence), **values}).rowcount == 1
+        return connection.execute(text(statement), {**named(fence), **values}).rowcount == 1
 
 
-def _named(fence: ErrandFence) -> dict[str, Any]:
+def named(fence: ErrandFence) -> dict[str, Any]:
+    """As GUARD names it."""
     return {"simulation": fence.simulation_id, "kind": fence.kind, "number": fence.number, "attempt": fence.attempt}

@@ -23,33 +23,33 @@ from simulation_core.plan.feasibility import Demand
 TIMELINE_BUCKETS = 40
 WHOLE_RUN = (Kind.VERIFY, Kind.ARCHIVE)  # errands that are shown
 
+# Of what was taken, how many records of each run fell into each bucket: two arrays a run, as short as what is new. Looked up run by run
+# in the rows themselves, a thousand runs would read all that was taken a thousand times.
+_COUNTED = """
+    SELECT simulation_id, array_agg(bucket) AS buckets, array_agg(records) AS records
+    FROM (SELECT simulation_id, bucket, count(*) AS records FROM taken, unnest({column}) AS bucket GROUP BY 1, 2) counted GROUP BY 1
+"""
+_ADDED = """
+    ARRAY(SELECT coalesce({old}[i + 1], 0) + coalesce(x.records, 0) FROM generate_series(0, {last}) AS i
+          LEFT JOIN unnest({new}.buckets, {new}.records) AS x (bucket, records) ON x.bucket = i ORDER BY i)
+"""
+
 # Guarantees: a delta is added exactly once, in the statement that deletes it. Two folds at once take different deltas; the runs they
 # share are locked by id, and counted from the newest row after the wait.
 FOLD = f"""
 WITH taken AS MATERIALIZED (
     DELETE FROM deltas WHERE id IN (SELECT id FROM deltas ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
     RETURNING simulation_id, buckets, lateness
-), times AS (
-    SELECT simulation_id, bucket, count(*) AS records FROM taken, unnest(buckets) AS bucket GROUP BY 1, 2
-), lags AS (
-    SELECT simulation_id, bucket, count(*) AS records FROM taken, unnest(lateness) AS bucket GROUP BY 1, 2
-), sums AS MATERIALIZED (
-    SELECT t.simulation_id,
-           ARRAY(SELECT coalesce(x.records, 0) FROM generate_series(0, {TIMELINE_BUCKETS - 1}) AS i
-                 LEFT JOIN times x ON x.simulation_id = t.simulation_id AND x.bucket = i ORDER BY i) AS delivered,
-           ARRAY(SELECT coalesce(x.records, 0) FROM generate_series(0, {BUCKETS - 1}) AS i
-                 LEFT JOIN lags x ON x.simulation_id = t.simulation_id AND x.bucket = i ORDER BY i) AS lateness
-    FROM (SELECT DISTINCT simulation_id FROM taken) t
+), times AS MATERIALIZED ({_COUNTED.format(column="buckets")}
+), lags AS MATERIALIZED ({_COUNTED.format(column="lateness")}
 ), held AS MATERIALIZED (
-    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM sums) ORDER BY s.id FOR NO KEY UPDATE
+    SELECT s.id FROM simulations s WHERE s.id IN (SELECT simulation_id FROM taken) ORDER BY s.id FOR NO KEY UPDATE
 )
 UPDATE simulations s SET updated_at = statement_timestamp(),
-       delivered = ARRAY(SELECT coalesce(x.old, 0) + coalesce(x.new, 0)
-                         FROM unnest(s.delivered, m.delivered) WITH ORDINALITY AS x (old, new, i) ORDER BY x.i),
-       lateness = ARRAY(SELECT coalesce(x.old, 0) + coalesce(x.new, 0)
-                        FROM unnest(s.lateness, m.lateness) WITH ORDINALITY AS x (old, new, i) ORDER BY x.i)
-FROM sums m JOIN held h ON h.id = m.simulation_id
-WHERE s.id = m.simulation_id
+       delivered = {_ADDED.format(old="s.delivered", new="t", last=TIMELINE_BUCKETS - 1)},
+       lateness = {_ADDED.format(old="s.lateness", new="l", last=BUCKETS - 1)}
+FROM held h LEFT JOIN times t ON t.simulation_id = h.id LEFT JOIN lags l ON l.simulation_id = h.id
+WHERE s.id = h.id
 RETURNING s.id
 """
 

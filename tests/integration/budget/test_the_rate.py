@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from redis import Redis
 from simulation_core.errors import QueueUnavailableError
 from simulation_core.queue.connection import connect
 from simulation_core.reasons import Reason
+from simulation_worker.budget.keys import finding_key
 from simulation_worker.budget.purse import Purse
 from simulation_worker.crm.errors import PausedError
+from simulation_worker.crm.quarantine import AT_ONCE
 
 
 def spend(worker: Any, calls: int, purse: Purse | None = None) -> None:
@@ -110,11 +113,77 @@ def test_what_hubspot_allows_counts_from_the_next_call_on(budgets: Any) -> None:
 def test_what_a_load_did_not_need_is_for_others(budgets: Any) -> None:
     worker = budgets.worker()
     budgets.rest()
-    worker.budget.give_back(Purse([0.0] * 10))
-    gate = worker.budget.gate(1, 1)
-    assert gate.given_back == 10
-    assert worker.budget.gate(1, 1).given_back == 0
+    now_s = time.monotonic()
+    worker.budget.give_back(Purse([now_s - 60, *[now_s] * 10]))  # what a minute ago was free for a call is not free now
+    assert worker.budget.gate(1).given_back == 10
+    assert worker.budget.gate(1).given_back == 0
     assert worker.metric("budget_tokens_total", what="given back") == 10
+
+
+def test_what_was_reserved_and_not_used_in_time_is_drawn_anew(budgets: Any) -> None:
+    """Loads that a slow HubSpot held up, and then no more."""
+    worker = budgets.worker()
+    left_over = Purse([time.monotonic() - 5] * 60)
+    spend(worker, 60, left_over)
+    moments_s = worker.waits.moments_s
+    assert moments_s[-1] - moments_s[0] > 3
+
+
+def test_finding_the_bad_record_takes_a_tenth_of_the_limit_of_all_workers_together(budgets: Any) -> None:
+    workers = [budgets.worker() for _ in range(10)]
+    assert sum(worker.budget.grant(AT_ONCE) for worker in workers) == AT_ONCE
+    assert budgets.worker(token="another").budget.grant(AT_ONCE) == AT_ONCE
+
+
+def test_the_tenth_is_of_the_limit_that_hubspot_told(budgets: Any, redis: Redis) -> None:
+    def gap_ms(worker: Any) -> int:
+        redis.delete(finding_key(budgets.key))
+        worker.budget.grant(AT_ONCE)
+        worker.budget.grant(AT_ONCE)
+        said = worker.budget._accounting.draw(finding_key(budgets.key), worker.budget.limit.finding, 1, patience_us=0)
+        return round(said.wait_us / 1000)
+
+    worker = budgets.worker()
+    by_tier = gap_ms(worker)
+    worker.budget.learn({"X-HubSpot-RateLimit-Max": "250", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"})
+    assert gap_ms(worker) < by_tier
+
+
+def errand_calls_s(workers: list[Any], calls: int) -> list[float]:
+    """When the errands of these workers call, one after the other, counted from now."""
+    now_s = time.monotonic()
+    return [time.monotonic() - now_s + worker.budget.aside_s() for _ in range(calls) for worker in workers]
+
+
+def test_errands_of_all_workers_share_a_quarter_while_any_of_them_delivers(budgets: Any, redis: Redis) -> None:
+    """Also those of workers that deliver nothing themselves."""
+    workers = [budgets.worker() for _ in range(4)]
+    assert errand_calls_s(workers, 50)[-1] < 5  # as fast as the portal allows
+    redis.zadd("rq:wip:simulation-deliver-default", {"job:another-worker": time.time() + 15})
+    for worker in workers:
+        worker.budget.look()
+    assert 30 < most_in_ten_seconds(errand_calls_s(workers, 15)) <= 190 / 4
+
+
+def test_who_delivers_itself_need_not_look_for_it(budgets: Any) -> None:
+    worker = budgets.worker()
+    worker.budget.delivering()
+    assert errand_calls_s([worker], 5)[-1] > 0.5
+
+
+def test_without_redis_errands_keep_to_their_workers_part_of_the_quarter(budgets: Any) -> None:
+    away = connect("redis://127.0.0.1:1")
+    worker = budgets.worker(redis=away)
+    worker.budget._workers = 4
+    worker.budget.delivering()
+    assert worker.budget.aside_s() > 4 * 10 / (190 / 4)
+    away.close()
+
+
+def test_without_redis_nothing_is_found_out(budgets: Any) -> None:
+    away = connect("redis://127.0.0.1:1")
+    assert budgets.worker(redis=away).budget.grant(AT_ONCE) == 0
+    away.close()
 
 
 def test_without_redis_a_worker_keeps_to_its_share_and_says_so(budgets: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,11 @@ class Cluster:
         self.namespace = namespace
         self.where = {"group": "simulation-operator.dev", "version": "v1alpha1", "namespace": namespace, "plural": "simulations"}
 
-    def create(self, name: str, *, spec: dict[str, Any] | None = None, labels: dict[str, str] | None = None) -> dict[str, Any]:
-        body = {**KIND, "metadata": {"name": name, "labels": labels or {}}, "spec": SPEC | (spec or {})}
+    def create(
+        self, name: str, *, spec: dict[str, Any] | None = None, labels: dict[str, str] | None = None, finalizers: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        metadata = {"name": name, "labels": labels or {}, "finalizers": list(finalizers)}
+        body = {**KIND, "metadata": metadata, "spec": SPEC | (spec or {})}
         return self.api.create_namespaced_custom_object(**self.where, body=body)  # type: ignore[no-any-return]
 
     def get(self, name: str) -> dict[str, Any]:
@@ -61,6 +64,9 @@ class Cluster:
 
     def delete(self, name: str) -> None:
         self.api.delete_namespaced_custom_object(**self.where, name=name)
+
+    def let_go(self, name: str) -> None:
+        self.api.patch_namespaced_custom_object(**self.where, name=name, body={"metadata": {"finalizers": None}}, _content_type=MERGE)
 
     def show(self, name: str, phase: str, **status: Any) -> dict[str, Any]:
         """The status that the operator would write of the spec as it is now."""

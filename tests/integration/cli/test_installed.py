@@ -115,6 +115,26 @@ def test_portals_without_rights_show_what_simulations_tell(cli: Any, cluster: An
         assert f"the right to {right}" in ended.err
 
 
+def test_portals_without_a_look_at_simulations_show_what_is_configured(
+    cli: Any, cluster: Any, configured: None, kube: ApiClient, nobody: Path
+) -> None:
+    rbac = kubernetes.client.RbacAuthorizationV1Api(kube)
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
+    rbac.create_namespaced_role(cluster.namespace, {"metadata": {"name": "looker"}, "rules": rules})
+    subject = {"kind": "ServiceAccount", "name": "nobody", "namespace": cluster.namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "looker"}
+    rbac.create_namespaced_role_binding(cluster.namespace, {"metadata": {"name": "looker"}, "roleRef": role, "subjects": [subject]})
+    ended = cli("portals", "--operator-namespace", cluster.namespace, kubeconfig=nobody)
+    assert (ended.code, [line.split()[0] for line in ended.out.splitlines()]) == (0, ["PORTAL", "default", "idle"])
+    assert "note: no Simulations are counted: " in ended.err
+    assert "the right to list simulations.simulation-operator.dev" in ended.err
+
+
+def test_portals_of_somebody_unknown_end_with_six(cli: Any, cluster: Any, stranger: Path) -> None:
+    ended = cli("portals", kubeconfig=stranger)
+    assert (ended.code, ended.out, "doesn't know who you are" in ended.err) == (6, "", True)
+
+
 def test_logs_of_all_pods_stand_in_the_order_of_time(cli: Any, cluster: Any, pods: dict[str, list[str]]) -> None:
     pods["operator"] += [line(1, "info", "one"), line(4, "info", "four")]
     pods["worker"] += [line(2, "warning", "two"), "  a line of somebody else's"]

@@ -114,6 +114,21 @@ def test_wait_sees_that_what_it_waited_for_was_deleted(cli: Any, cluster: Any, m
     assert (ended.code, ended.err) == (4, "launch was deleted\n")
 
 
+def test_wait_for_a_deletion_ends_when_it_is_gone(cli: Any, cluster: Any, meanwhile: Any) -> None:
+    cluster.create("launch")
+    meanwhile(lambda: cluster.delete("launch"))
+    ended = cli("wait", "launch", "absent", "--for", "delete", "--timeout", "20s", "-o", "json")
+    assert (ended.code, [(each["name"], each["waited"]) for each in json.loads(ended.out)["items"]]) == (0, [("launch", "reached")])
+    assert cli("wait", "launch", "--for", "delete").code == 0
+
+
+def test_wait_for_a_comparison_that_nobody_asked_for_ends(cli: Any, cluster: Any) -> None:
+    cluster.create("launch")
+    cluster.show("launch", "Completed")
+    ended = cli("wait", "launch", "--for", "Verified")
+    assert (ended.code, "is Completed, not Verified: nobody asked for it" in ended.err) == (9, True)
+
+
 @pytest.mark.parametrize(("arguments", "code"), [(["absent"], 4), (["-l", "no=body"], 4), ([], 2), (["launch", "--for", "Done"], 2)])
 def test_what_there_is_not_can_not_be_waited_for(cli: Any, cluster: Any, arguments: list[str], code: int) -> None:
     assert cli("wait", *arguments).code == code
@@ -167,3 +182,20 @@ def test_watch_ends_when_the_simulation_goes(cli: Any, cluster: Any, meanwhile: 
     cluster.create("launch")
     meanwhile(lambda: cluster.delete("launch"))
     assert cli("watch", "launch").code == 4
+
+
+def test_watch_follows_a_deletion_until_it_is_gone(cli: Any, cluster: Any, meanwhile: Any) -> None:
+    cluster.create("launch", spec={"deletionPolicy": "Archive"}, finalizers=["simulation-operator.dev/archive"])
+    cluster.show("launch", "Completed", archived={"done": 0, "total": 800})
+    cluster.delete("launch")
+    assert cli("list").out.splitlines()[1].split()[2] == "Terminating"
+    meanwhile(
+        lambda: cluster.show("launch", "Completed", archived={"done": 300, "total": 800}, message="300 of 800 objects are archived."),
+        lambda: cluster.let_go("launch"),
+    )
+    ended = cli("watch", "launch", "-o", "json")
+    assert (ended.code, ended.err) == (0, "launch is gone\n")
+    with pytest.raises(kubernetes.client.ApiException, match="not found"):
+        cluster.get("launch")
+    first = json.loads(ended.out.splitlines()[0])
+    assert (first["phase"], first["deleting"], first["archived"]) == ("Completed", True, {"done": 0, "total": 800})

@@ -205,7 +205,11 @@ def test_the_shell_is_offered_names_of_the_namespace(cluster: Any, kube: ApiClie
         cluster.create(name)
     program = Path(sys.executable).with_name("kubectl_complete-simulation")
     asked = [program, "suspend", "-n", cluster.namespace, "--kubeconfig", control_plane, "summer", "s"]
-    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split() == ["spring", ":0"]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split() == ["spring", ":4"]
+    asked = [program, "list", "--kubeconfig", control_plane, "-n", cluster.namespace[:-1]]
+    assert cluster.namespace in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+    asked = [program, "plan", "-n", cluster.namespace, "--kubeconfig", control_plane, "--against", "a"]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split() == ["autumn", ":4"]
     nowhere = {**os.environ, "KUBECONFIG": "/nonexistent"}
     done = subprocess.run([program, "suspend", ""], capture_output=True, text=True, check=True, env=nowhere)
-    assert (done.stdout.split(), done.stderr) == ([":0"], "")
+    assert (done.stdout.split(), done.stderr) == ([":4"], "")

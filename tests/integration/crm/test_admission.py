@@ -53,7 +53,7 @@ def client(hubspot: EmulatorServer) -> Iterator[CrmClient]:
 def test_nothing_fails_and_the_next_attempt_asks_anew(client: CrmClient, hubspot: EmulatorServer, allowed: int) -> None:
     """Lost before the first question, and after all records were rejected."""
     told: list[Any] = []
-    admission = Admission(Portal(name="default", allowed_namespaces=("*",)), lambda *problem: told.append(problem))
+    admission = Admission(Portal(name="default", allowed_namespaces=("*",)), lambda *problem: told.append(problem), lambda calls: calls)
     httpx.post(f"{hubspot.url}/_emulator/faults", json={"match": "contacts/batch", "kind": "status", "status": 400, "times": 1})
     client.before_call = Allowed(allowed)
     (fates,) = admission.deliver(client, [PART], lambda: False)

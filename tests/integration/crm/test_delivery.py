@@ -38,7 +38,7 @@ class Crm:
         self.portal = Portal(name="default", allowed_namespaces=("*",), url=server.url)
         self.client = CrmClient(url=server.url, token=token, pace=Unpaced(), deadline_seconds=deadline_seconds)
         self.outside = httpx.Client(base_url=server.url)
-        self.quarantine = Quarantine(10_000)
+        self.quarantine = Quarantine(lambda calls: calls)
 
     def close(self) -> None:
         self.client.close()

@@ -17,7 +17,7 @@ from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import Part, deliver_records
 from simulation_worker.crm.fates import Delivered, Postponed, Rejected
 from simulation_worker.crm.properties import Marks
-from simulation_worker.crm.quarantine import Quarantine
+from simulation_worker.crm.quarantine import AT_ONCE, Quarantine
 from simulation_worker.crm.setup import prepare
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
@@ -39,8 +39,7 @@ class Crm:
     def __init__(self, server: EmulatorServer) -> None:
         self.client = CrmClient(url=server.url, token="any", pace=Unpaced())
         self.outside = httpx.Client(base_url=server.url)
-        self.now_s = 0.0
-        self.quarantine = Quarantine(10_000, clock=lambda: self.now_s)
+        self.quarantine = Quarantine(lambda calls: calls)
         prepare(self.client, Portal(name="default", allowed_namespaces=("*",), url=server.url))
 
     def deliver(self, *parts: Part, **more: Any) -> list[dict[int, Any]]:
@@ -152,8 +151,14 @@ def test_a_key_that_is_twice_in_a_call_fails_no_other(crm: Crm) -> None:
     assert crm.contacts() == 10
 
 
-def test_finding_the_bad_record_takes_a_tenth_of_the_budget_at_most_and_gets_there(crm: Crm) -> None:
-    crm.quarantine = Quarantine(100, clock=lambda: crm.now_s)
+def test_finding_the_bad_record_takes_what_is_granted_and_gets_there(crm: Crm) -> None:
+    granted: list[int] = []
+
+    def once_a_round(calls: int) -> int:
+        granted.append(calls)
+        return calls if len(granted) == 1 else 0
+
+    crm.quarantine = Quarantine(once_a_round)
     crm.somebody_has(TAKEN)
     left = {i: consumer(ONE, i, TAKEN if i == 70 else None) for i in range(100)}
     rounds = 0
@@ -161,13 +166,28 @@ def test_finding_the_bad_record_takes_a_tenth_of_the_budget_at_most_and_gets_the
         rounds += 1
         before = crm.calls()
         (fates,) = crm.deliver(part(ONE, *left.values()))
-        assert crm.calls() - before <= 2 + 10  # the call, once again, and ten to find out
+        assert crm.calls() - before <= 2 + AT_ONCE  # the call, once again, and some to find out
         assert not any(isinstance(fate, Postponed) and fate.counts_as_try for fate in fates.values())
         assert {n for n, fate in fates.items() if isinstance(fate, Rejected)} <= {70}
         left = {number: record for number, record in left.items() if isinstance(fates[number], Postponed)}
-        crm.now_s += 10
+        granted.clear()
     assert 1 < rounds < 6
     assert crm.contacts() == 1 + 99
+
+
+def test_repeating_a_call_for_each_run_in_it_takes_them_too(crm: Crm) -> None:
+    """A call of a hundred runs that is refused would become a hundred and one."""
+    grants = iter([3])
+    crm.quarantine = Quarantine(lambda _: next(grants, 0))
+    crm.fault("contacts/batch/upsert", times=1, status=400)
+    before = crm.calls()
+    runs = [UUID(int=number) for number in range(1, 11)]
+    fates = crm.deliver(*(part(run, consumer(run, 0)) for run in runs))
+    assert crm.calls() - before == 1 + 3
+    assert sum(isinstance(of_run[0], Delivered) for of_run in fates) == 3
+    waiting = [fate for of_run in fates for fate in of_run.values() if isinstance(fate, Postponed)]
+    assert len(waiting) == 7
+    assert not any(fate.counts_as_try for fate in waiting)
 
 
 def test_a_property_that_is_gone_is_not_looked_for_record_by_record(crm: Crm) -> None:

@@ -46,7 +46,7 @@ def record(number: int, **company: Any) -> Record:
 
 
 def deliver(client: CrmClient, *records: Record) -> None:
-    deliver_records(client, [Part(Marks(SIMULATION, "team-a", "spring-launch"), records)], Quarantine(10_000))
+    deliver_records(client, [Part(Marks(SIMULATION, "team-a", "spring-launch"), records)], Quarantine(lambda calls: calls))
 
 
 def test_a_delivery(client: CrmClient, wire: Wire) -> None:
@@ -74,7 +74,7 @@ def test_a_delivery_that_is_refused(client: CrmClient, emulator: EmulatorServer,
 def test_what_is_asked_after_a_run(client: CrmClient, wire: Wire, emulator: EmulatorServer) -> None:
     httpx.post(f"{emulator.url}/_emulator/behaviour", json={"searchLagMilliseconds": 0}).raise_for_status()
     deliver(client, *(record(number) for number in range(3)))
-    objects = Objects(client, calls_per_ten_seconds=190, delivered_s=lambda: 0.0, sleep=lambda _: None)
+    objects = Objects(client, aside_s=lambda: 0.0, sleep=lambda _: None)
     found = objects.by_key("companies", [f"{SIMULATION}-0-c", f"{SIMULATION}-9-c"])
     assert list(found) == [f"{SIMULATION}-0-c"]
     hits = objects.search("contacts", SIMULATION, after=0)

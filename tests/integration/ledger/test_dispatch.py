@@ -55,6 +55,40 @@ def test_overdue_takes_turns_so_that_a_big_run_never_starves_a_small_one(engine,
     assert offers[0].simulation_id == big.id
 
 
+def test_within_a_turn_who_was_never_served_comes_first_then_whose_turn_lies_furthest_back(engine, make_run):
+    first, second, third, fourth = (make_run().started_ms_ago(100_000 - late).due_at(0, 1).published().id for late in (0, 10, 20, 30))
+    offers = dispatch.overdue(engine, "default", limit=6, served=[second, first])
+    assert [(offer.simulation_id, offer.batch) for offer in offers] == [
+        (third, 0),
+        (fourth, 0),
+        (second, 0),
+        (first, 0),
+        (third, 1),
+        (fourth, 1),
+    ]
+
+
+def test_a_run_with_much_fills_what_the_others_leave(engine, make_run):
+    for _ in range(10):
+        make_run().started_ms_ago(0).due_at(100_000).published()
+    many = make_run().started_ms_ago(1_000_000).due_at(*range(60)).published()
+    one = make_run().started_ms_ago(1_000).due_at(0).published()
+    offers = dispatch.overdue(engine, "default", limit=40)
+    assert [offer.batch for offer in offers if offer.simulation_id == many.id] == list(range(39))
+    assert offers[1].simulation_id == one.id
+    assert len(dispatch.overdue(engine, "default", limit=100)) == 61
+
+
+def test_a_runs_earliest_come_first_also_beside_claims_that_ran_out(engine, make_run):
+    run = make_run().started_ms_ago(1_000).due_at(*range(12)).published()
+    for _ in range(9):
+        make_run().started_ms_ago(0).due_at(100_000).published()
+    for batch in range(4):
+        run.claimed(batch + 8)
+        run.lease_runs_out(batch + 8)
+    assert [offer.batch for offer in dispatch.overdue(engine, "default", limit=4)] == list(range(4))
+
+
 def test_portals_are_kept_apart(engine, make_run):
     make_run().spec(portal="east").published()
     make_run().spec(portal="west").due_at(10_000_000).published()
@@ -105,7 +139,7 @@ def test_offers_are_found_by_index_not_by_reading_every_batch(engine, make_run):
         connection.execute(text(IN_INDEX_ORDER))  # as dispatch asks; there are no statistics of what was just stored
         for statement, values in (
             (dispatch.UPCOMING, {"horizon_ms": 60_000, "limit": 100, "portals": None, "ids": [], "versions": [], "throughs": []}),
-            (dispatch.OVERDUE, {"limit": 100, "portals": ["default"]}),
+            (dispatch.OVERDUE, {"limit": 100, "portals": ["default"], "served": [], "shares": 2}),
         ):
             plan = "\n".join(connection.scalars(text(f"EXPLAIN {statement}"), values))
             assert "batches_shared_unfinished" in plan

@@ -88,8 +88,8 @@ def test_what_is_asked_of_all_runs_finds_each_run_s_rows_by_index(engine, large_
     questions = {
         "upcoming": (dispatch.UPCOMING, {"horizon_ms": 60_000, "limit": 100, "portals": None, "ids": [], "versions": [], "throughs": []}),
         "waiting": (dispatch.WAITING, {"horizon_ms": 60_000, "limit": 100, "portals": ["default"]}),
-        "overdue": (dispatch.OVERDUE, {"limit": 100, "portals": ["default"]}),
-        "backlog": (backlog.BACKLOG, {"lead_ms": 15_000, "portals": ["default"]}),
+        "overdue": (dispatch.OVERDUE, {"limit": 100, "portals": ["default"], "served": ids, "shares": 2}),
+        "backlog": (backlog.BACKLOG, {"lead_ms": 15_000, "portals": ["default"], "most": 100}),
         "progress": (progress.PROGRESS, {"ids": ids}),
         "missed": (missed.CANDIDATES, {"id": None, "missed_after_ms": 60_000, "limit": 100}),
         "earliest missed": (missed.LOOK, {"id": ids[0]}),

@@ -48,6 +48,25 @@ def test_folding_takes_limited_bites_and_ends(engine, make_run):
     assert sum(shown.delivered) == 5
 
 
+def test_folding_reads_what_it_takes_a_fixed_number_of_times_however_many_runs_it_is_of(engine, make_run):
+    made, deltas = [make_run().published() for _ in range(12)], 20
+    with transaction(engine) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO deltas (simulation_id, buckets, lateness) SELECT x, '{0,3}', '{1}' FROM unnest(:ids) x, generate_series(1, :n)"
+            ),
+            {"ids": [run.id for run in made], "n": deltas},
+        )
+        (plan,) = connection.scalars(text(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {progress.FOLD}"), {"limit": 10_000})
+    read = sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes(plan[0]["Plan"]) if node.get("CTE Name") == "taken")
+    assert read == 3 * len(made) * deltas
+    assert [shown.delivered[:4] for shown in progress.progress(engine, [run.id for run in made])] == [[deltas, 0, 0, deltas]] * len(made)
+
+
+def nodes(plan):
+    return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
+
+
 def test_what_changed_lately_is_named_among_those_asked_for(engine, make_run):
     still, moving, other = (make_run().published() for _ in range(3))
     asked = [still.id, moving.id]

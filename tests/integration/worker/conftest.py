@@ -370,7 +370,7 @@ def make_desk(engine: Engine, redis: Redis, outside: Outside, metrics: Metrics) 
         budget = Budget(redis, entry, token, metrics=metrics)
         made.append(Desk(entry, token, engine=engine, metrics=metrics, budget=budget, deadline_seconds=deadline_seconds))
         if clock is not None:
-            made[-1]._admission = Admission(entry, made[-1]._tell_problem, clock=clock)
+            made[-1]._admission = Admission(entry, made[-1]._tell_problem, made[-1].budget.grant, clock=clock)
         return made[-1]
 
     yield make

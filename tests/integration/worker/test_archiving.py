@@ -38,6 +38,26 @@ def test_exactly_what_the_run_created_is_archived(delivered: Any, asked: Any, ou
     assert len(names) == 5
 
 
+def test_what_somebody_else_wrote_under_the_runs_id_stays_and_is_counted(delivered: Any, asked: Any, outside: Any, engine: Any) -> None:
+    """A clone or an import of a record brings the id along, which isn't unique; the key is."""
+    run, other = delivered(records=3), delivered(records=1)
+    strangers = [
+        {"name": "cloned"},
+        {"name": "imported", "simulation_key": f"{other}-7-c"},
+        {"name": "a contact's key", "simulation_key": f"{run}-1-p0"},
+    ]
+    for stranger in strangers:
+        outside.call("/crm/v3/objects/companies", {"properties": {**stranger, "simulation_id": str(run)}})
+    control.delete(engine, run)
+    archival = asked(run)
+    end = archival.attempted()
+    assert isinstance(end, Later)
+    assert "Left as they are: 3 objects" in end.message
+    assert archival.done() == {"done": 6, "total": 6, "left": 3}
+    assert {each["properties"]["name"] for each in outside.objects("companies")} >= {stranger["name"] for stranger in strangers}
+    assert outside.keys("contacts") == [f"{other}-0-p0"]
+
+
 def test_contacts_go_before_their_companies(delivered: Any, asked: Any, outside: Any, engine: Any) -> None:
     run = delivered(records=3)
     control.delete(engine, run)

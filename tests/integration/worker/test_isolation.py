@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,20 @@ def test_without_postgres_it_says_so_by_its_exit_code(dying: Any, claimed: Any, 
     end = carry_out_alone(mine, "default")
     assert isinstance(end, Release)
     assert not end.crashed
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_portals_file_that_was_broken_since_its_worker_began_counts_as_no_death(
+    dying: Any, claimed: Any, settings: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The worker keeps the portals it read before; it would give the batch up after three such processes."""
+    mine = claimed(dying(crashes=MOST_CRASHES - 1))
+    Path(settings["SIMULATION_PORTALS_FILE"]).write_text("portals: {")
+    end = carry_out_alone(mine, "default")
+    assert isinstance(end, Release)
+    assert not end.crashed
+    assert end.retry_after_ms > 0
+    assert "the portals file is not YAML" in capfd.readouterr().err
 
 
 def test_the_third_death_alone_sets_it_aside(dying: Any, claimed: Any) -> None:

@@ -19,11 +19,16 @@ def test_loads_share_it_in_their_order_and_the_rest_is_left() -> None:
     purse = Purse([1.0, 2.0, 3.0, 4.0])
     first, second = purse.split(2), purse.split(1)
     assert (first.pay(), first.pay(), second.pay()) == (1.0, 2.0, 3.0)
-    assert (purse.empty(), purse.empty()) == (1, 0)
+    assert (purse.empty(), purse.empty()) == ([4.0], [])
 
 
 def test_a_load_that_needs_more_than_there_is_gets_what_there_is() -> None:
-    assert Purse([1.0]).split(5).empty() == 1
+    assert Purse([1.0]).split(5).empty() == [1.0]
+
+
+def test_moments_that_are_over_are_lost() -> None:
+    purse = Purse([1.0, 2.0, 3.0, 4.0])
+    assert (purse.pay(2.5), purse.pay(2.5), purse.pay(2.5)) == (3.0, 4.0, None)
 
 
 def test_a_key_tells_servers_and_tokens_apart_and_shows_neither() -> None:

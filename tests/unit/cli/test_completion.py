@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 CLUSTER = ["list", "wait", "watch", "report", "suspend", "resume", "cancel", "retry", "verify", "portals", "logs"]
 PROGRAM = Path(sys.executable).with_name("kubectl-simulation")
@@ -35,15 +36,25 @@ def test_bash_is_offered(words: str, offered: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["plan", "-o", ""], ["text", "json", "png", ":0"]),
-        (["pl"], ["plan", ":0"]),
-        ([""], ["plan", "sample", *CLUSTER, ":0"]),
-        (["plan", "-f", ""], [":0"]),
+        (["plan", "-o", ""], ["text", "json", "png", ":4"]),
+        (["pl"], ["plan", ":4"]),
+        ([""], ["plan", "sample", *CLUSTER, ":4"]),
+        (["wait", "--for", "Su"], ["Suspended", ":4"]),
+        (["suspend", "--context", "p"], ["play", ":4"]),
+        (["suspend", "--context", "elsewhere", "-n", ""], [":4"]),
+        (["plan", "-f", ""], [":0"]),  # a file: the shell knows those
+        (["list", "--kubeconfig=./"], [":0"]),
+        (["report", "launch", "-o", ""], [":0"]),
     ],
 )
-def test_kubectl_is_offered_the_same(words: list[str], offered: list[str]) -> None:
-    program = PROGRAM.with_name("kubectl_complete-simulation")
-    assert subprocess.run([program, *words], capture_output=True, text=True, check=True).stdout.split() == offered
+def test_kubectl_offers_what_the_plugin_does(words: list[str], offered: list[str], tmp_path: Path) -> None:
+    """The real kubectl, as its completion in a shell calls it. It takes the directive off and repeats it."""
+    there = {"clusters": [], "users": [], "contexts": [{"name": name, "context": {"cluster": "x"}} for name in ("work", "play")]}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(there))
+    environment = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}", "KUBECONFIG": str(tmp_path / "kubeconfig")}
+    for program in ([PROGRAM.with_name("kubectl_complete-simulation")], [PROGRAM.with_name("kubectl"), "__complete", "simulation"]):
+        answer = subprocess.run([*program, *words], env=environment, capture_output=True, text=True, check=True)
+        assert answer.stdout.splitlines() == offered
 
 
 def test_the_shells_script_is_printed() -> None:

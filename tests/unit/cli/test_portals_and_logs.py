@@ -40,6 +40,23 @@ def test_a_portal_that_only_a_simulation_names_is_shown() -> None:
     assert [(each.name, each.configured is None) for each in portals.known([FILE], [lost], {})] == [("default", False), ("lost", True)]
 
 
+@pytest.mark.parametrize(("phase", "account"), [("Completed", 3), ("Running", 2)])
+def test_the_account_is_that_of_the_newest_and_first_of_those_that_go_on(phase: str, account: int) -> None:
+    told = [
+        ClusterSimulation(
+            namespace="n",
+            name=name,
+            uid=UUID(int=created_ms),
+            spec={},
+            status={"phase": its, "portal": {"accountId": created_ms, "accountType": f"of {created_ms}"}},
+            created_ms=created_ms,
+        )
+        for name, its, created_ms in (("z", "Completed", 1), ("b", phase, 2), ("a", "Completed", 3))
+    ]
+    (default,) = portals.known([FILE], told, {})
+    assert (default.account_id, default.account_type) == (account, f"of {account}")
+
+
 def test_a_line_comes_apart_as_it_was_put_together() -> None:
     record = logging.LogRecord("simulation_worker.deliver", logging.WARNING, "f", 1, 'a "b" \\ c\nd %s', ("e",), None)
     record.created = 1.5

@@ -93,6 +93,22 @@ def test_the_page_has_the_figures() -> None:
         assert said in text
 
 
+def test_the_page_names_what_the_comparison_found_amiss() -> None:
+    counts = {"expected": 3, "found": 1, "missing": 2, "surplus": 1}
+    found = {"time": START, "contacts": counts, "missingKeys": ["7-p0", EVIL], "surplusKeys": ["9-c"]}
+    text = page(a_report(status={"verification": found}))
+    assert "<p>First keys of what is missing: 7-p0, &lt;" in text
+    assert "<p>First keys of what is surplus: 9-c</p>" in text
+    assert "First keys" not in page(a_report())
+
+
+def test_the_page_says_who_wrote_the_content_and_how_far_archiving_is() -> None:
+    status = {"content": {"fromModel": 300, "fromFaker": 100, "tokens": 45_000}, "archived": {"done": 10, "total": 400}}
+    text = page(a_report(status=status))
+    assert "Content: 300 records from the language model, 100 from Faker, 45,000 tokens used." in text
+    assert "Archived: 10 of 400 objects." in text
+
+
 def test_a_simulation_without_a_status_has_a_page() -> None:
     new = ClusterSimulation(namespace="m", name="launch", uid=UUID(int=7), spec={"totalRecords": 4}, status={})
     text = page(Report(simulation=new, now_ms=0))

@@ -44,7 +44,7 @@ def as_shown(record: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def test_the_records_are_those_the_worker_makes(manifest: Path) -> None:
-    shown = sampled(with_spec(manifest, "seed: 42", "records: {contactsPerCompany: {min: 1, max: 3}}"), "--uid", str(UID), "-n", "4")
+    shown = sampled(with_spec(manifest, "seed: 42", "records: {contactsPerCompany: {min: 1, max: 3}}"), "--uid", str(UID), "-r", "4")
     assert [as_shown(record) for record in shown["records"]] == [
         as_delivered(42, UID, number, contacts=Range(min=1, max=3)) for number in range(4)
     ]
@@ -93,7 +93,7 @@ def test_text_fits_a_hundred_columns_and_has_no_trailing_blanks(manifest: Path) 
 
 
 def test_text_uses_the_words_of_people(manifest: Path) -> None:
-    output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-n", "1"], env={"COLUMNS": "100"}).output
+    output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-r", "1"], env={"COLUMNS": "100"}).output
     lines = [line.strip("│├└─ ") for line in output.splitlines()]
     assert lines[:2] == ["The first 1 of 4 records, with seed 0", "record 0, due 2026-12-01T08:00:00.500Z"]
     assert any(line.startswith("company  name            ") for line in lines)
@@ -104,15 +104,19 @@ def test_text_uses_the_words_of_people(manifest: Path) -> None:
 def test_deals_owners_and_properties_are_shown(manifest: Path) -> None:
     given = "records: {deals: {percent: 100, stage: contractsent}, ownerIds: ['7'], properties: {contacts: {hs_lead_status: NEW}}}"
     with_spec(manifest, "seed: 42", given)
-    (record,) = sampled(manifest, "-n", "1")["records"]
+    (record,) = sampled(manifest, "-r", "1")["records"]
     assert record["deal"]["stage"] == "contractsent"
     assert record["company"]["name"] in record["deal"]["name"]
     assert {record["company"]["owner"], record["contacts"][0]["owner"], record["deal"]["owner"]} == {"7"}
     assert record["contacts"][0]["properties"] == {"hs_lead_status": "NEW"}
-    output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-n", "1"], env={"COLUMNS": "100"}).output
+    output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-r", "1"], env={"COLUMNS": "100"}).output
     assert "hs_lead_status  NEW" in output
     assert "deal  name" in output
 
 
 def test_what_a_model_would_write_is_not_pretended(manifest: Path) -> None:
     assert any("a language model writes" in note for note in sampled(with_spec(manifest, "content: {source: OpenAI}"))["notes"])
+
+
+def test_n_is_the_namespace_everywhere_and_nothing_here(manifest: Path) -> None:
+    assert CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-n", "1"]).exit_code == 2

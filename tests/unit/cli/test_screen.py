@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +69,21 @@ def test_the_screen_tells_where_it_stands() -> None:
         "workers      1 of 2 ready",
         "failed: record 17: RecordRejected: [bold]not[/] markup",
     ]
+
+
+def test_the_screen_tells_who_wrote_the_content_and_how_far_archiving_is() -> None:
+    status = {"content": {"fromModel": 1_300, "fromFaker": 0, "tokens": 45_000}, "archived": {"done": 10, "total": 400}, "failures": []}
+    assert drawn(a_moment(status=status))[-2:] == [
+        "content      1,300 records from the language model, 0 from Faker, 45,000 tokens used",
+        "archived     10 of 400 objects",
+    ]
+
+
+def test_what_is_being_deleted_is_terminating_as_kubectl_says() -> None:
+    moment = a_moment()
+    going = Moment(simulation=replace(moment.simulation, deleting=True), now_ms=moment.now_ms)
+    assert (drawn(going)[0], going.as_line().split()[2]) == ("marketing/launch  Terminating", "Terminating")
+    assert (going.as_json()["phase"], going.as_json()["deleting"]) == ("Running", True)
 
 
 def test_a_simulation_without_a_status_has_a_screen() -> None:

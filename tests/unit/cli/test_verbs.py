@@ -100,7 +100,13 @@ def test_a_cancelled_run_can_not_be_retried_but_verified() -> None:
         ("Running", a_simulation(), Outlook.REACHED),
         ("Running", a_simulation(generation=2), Outlook.OPEN),
         ("Running", a_simulation(None), Outlook.OPEN),
-        ("Verified", a_simulation("Completed"), Outlook.OPEN),
+        ("Verified", a_simulation(), Outlook.OPEN),  # somebody may still ask
+        ("Verified", a_simulation("Completed"), Outlook.MISSED),
+        ("Verified", a_simulation("Completed", annotations={VERIFY: "asked"}), Outlook.OPEN),
+        ("Verified", a_simulation("Failed", annotations={RETRY_FAILED: "asked"}), Outlook.OPEN),
+        ("Progressing", a_simulation(), Outlook.OPEN),
+        ("Progressing", a_simulation("Cancelled"), Outlook.MISSED),
+        ("delete", a_simulation("Completed", deleting=True), Outlook.OPEN),
     ],
 )
 def test_where_a_goal_stands(goal: str, simulation: ClusterSimulation, outlook: Outlook) -> None:
@@ -110,6 +116,43 @@ def test_where_a_goal_stands(goal: str, simulation: ClusterSimulation, outlook: 
 def test_a_retry_that_was_asked_for_opens_the_end_again() -> None:
     asked = a_simulation("Failed", annotations={RETRY_FAILED: "new"}, status={"handledRetryToken": "old"})
     assert [goal_named(name).outlook(asked) for name in ("Complete", "Failed", "Finished")] == [Outlook.OPEN] * 3
+
+
+def test_what_nobody_asked_to_verify_says_how_to() -> None:
+    assert "kubectl simulation verify launch --wait" in goal_named("Verified").said(a_simulation("Completed"))
+
+
+def unaccepted(reason: str, phase: str = "Planning", **changes: Any) -> ClusterSimulation:
+    generation, observed = changes.pop("generation", 2), changes.pop("observed", 2)
+    shown = [{"type": name, "status": "False", "reason": reason, "observedGeneration": observed} for name in ("Accepted", "Suspended")]
+    status = {"conditions": shown, "message": "Ask for it."}
+    return a_simulation(phase, generation=generation, observed=observed, status=status, **changes)
+
+
+@pytest.mark.parametrize(
+    ("simulation", "outlook"),
+    [
+        (unaccepted("PortalUnknown", spec={"suspend": True}), Outlook.REACHED),
+        (unaccepted("ModelUnknown", spec={"suspend": True}), Outlook.REACHED),
+        (unaccepted("PortalUnknown", spec={"suspend": True}, observed=1), Outlook.OPEN),  # the operator may not know of it yet
+        (unaccepted("PortalUnknown", spec={"suspend": False}), Outlook.OPEN),
+        (unaccepted("DatabaseUnavailable", spec={"suspend": True}), Outlook.OPEN),  # there may be a run
+        (unaccepted("SpecInvalid", "Failed", spec={"suspend": True}), Outlook.MISSED),
+    ],
+)
+def test_what_waits_to_be_accepted_has_nothing_to_stop(simulation: ClusterSimulation, outlook: Outlook) -> None:
+    goal = goal_of(Verb.SUSPEND, simulation)
+    assert (goal.outlook(simulation), goal_named("Suspended").outlook(simulation)) == (outlook, outlook)
+    assert ("nothing to stop, and nothing begins before it is resumed. Ask for it." in goal.said(simulation)) is (
+        outlook is Outlook.REACHED
+    )
+
+
+@pytest.mark.parametrize("annotation", [RETRY_FAILED, VERIFY])
+def test_what_is_asked_of_a_refused_one_is_waited_for_by_nobody(annotation: str) -> None:
+    refused = unaccepted("SpecInvalid", "Failed", annotations={annotation: "asked"})
+    assert (refused.ended, refused.pending(annotation)) == (True, None)
+    assert [goal_named(name).outlook(refused) for name in ("Complete", "Verified")] == [Outlook.MISSED] * 2
 
 
 def verified(status: str, reason: str, **changes: Any) -> ClusterSimulation:
@@ -151,6 +194,11 @@ def test_waiting_for_a_resume_ends_when_it_is_suspended_no_more(now: ClusterSimu
 def test_a_goal_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(CalledWronglyError, match=f"choose one of {', '.join(NAMES)}"):
         goal_named("Done")
+
+
+def test_waiting_for_an_archiving_is_waiting_for_the_deletion() -> None:
+    with pytest.raises(CalledWronglyError, match="Wait --for delete"):
+        goal_named("Archived")
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("0.5s", 0.5), ("5m", 300), ("1h30m", 5400), ("2d", 172800), (None, None)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -26,15 +24,14 @@ class Client:
         return self.answers.pop(0) if self.answers else Answer(status=200, body={"results": []})
 
 
-def objects(client: Client, slept: list[float], *, delivering: bool = False) -> Objects:
-    delivered_s = time.monotonic if delivering else lambda: -math.inf
-    return Objects(client, calls_per_ten_seconds=10, delivered_s=delivered_s, sleep=slept.append)  # type: ignore[arg-type]
+def objects(client: Client, slept: list[float], *, aside_s: float = 0.0) -> Objects:
+    return Objects(client, aside_s=lambda: aside_s, sleep=slept.append)  # type: ignore[arg-type]
 
 
 def test_they_stand_aside_while_deliveries_are_going_on() -> None:
     slept: list[float] = []
-    objects(Client(), slept, delivering=True).archive("companies", [str(number) for number in range(250)])
-    assert [round(seconds) for seconds in slept] == [4, 4]  # a quarter of one call a second
+    objects(Client(), slept, aside_s=4).archive("companies", [str(number) for number in range(250)])
+    assert slept == [4, 4, 4]  # before each call
     slept.clear()
     objects(Client(), slept).archive("companies", [str(number) for number in range(250)])
     assert slept == []

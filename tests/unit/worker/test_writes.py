@@ -39,7 +39,7 @@ class Refusing:
 @pytest.mark.parametrize("body", GONE)
 def test_a_property_that_is_gone_is_every_records_trouble_and_not_looked_for(body: dict[str, Any]) -> None:
     client = Refusing(body)
-    fates = BatchWriter(cast(CrmClient, client), Quarantine(10_000)).upsert("companies", OBJECTS)
+    fates = BatchWriter(cast(CrmClient, client), Quarantine(lambda calls: calls)).upsert("companies", OBJECTS)
     assert client.calls == 1
     assert {type(fate) for fate in fates.values()} == {Rejected}
     assert len(fates) == len(OBJECTS)
@@ -49,7 +49,7 @@ def test_a_property_that_is_gone_is_every_records_trouble_and_not_looked_for(bod
 def test_any_other_refusal_is_about_one_record_until_it_is_found(body: dict[str, Any]) -> None:
     client = Refusing(body)
     assert not is_about_a_property(client.answer.body)
-    fates = BatchWriter(cast(CrmClient, client), Quarantine(10_000)).upsert("companies", OBJECTS)
+    fates = BatchWriter(cast(CrmClient, client), Quarantine(lambda calls: calls)).upsert("companies", OBJECTS)
     assert client.calls == 2 * len(OBJECTS) - 1
     assert len(fates) == len(OBJECTS)
 
@@ -95,7 +95,7 @@ def written(fates: dict[str, Any]) -> int:
 def test_a_record_hubspot_stumbles_over_is_found_and_costs_the_others_nothing(places: tuple[int, ...]) -> None:
     bad = {OBJECTS[place].key for place in places}
     fates: dict[str, Any] = {}
-    quarantine, client = Quarantine(10_000, clock=Clock()), Stumbling(*bad)
+    quarantine, client = Quarantine(lambda calls: calls, clock=Clock()), Stumbling(*bad)
     while counted(fates) != bad:  # the two that are tried may be those: then it looks like an outage, once
         fates = upserted(client, quarantine, OBJECTS)
         assert counted(fates) <= bad
@@ -103,7 +103,7 @@ def test_a_record_hubspot_stumbles_over_is_found_and_costs_the_others_nothing(pl
 
 
 def test_an_outage_answered_with_500s_costs_no_try_and_few_calls() -> None:
-    quarantine, client = Quarantine(10_000, clock=Clock()), Stumbling()
+    quarantine, client = Quarantine(lambda calls: calls, clock=Clock()), Stumbling()
     upserted(client, quarantine, OBJECTS)
     client.down, client.calls = True, 0
     several = [Object(f"00000000-0000-0000-0000-{run:012}-{record}-c", {}) for run in range(20) for record in range(20)]
@@ -116,7 +116,7 @@ def test_an_outage_answered_with_500s_costs_no_try_and_few_calls() -> None:
 
 
 def test_a_single_record_is_to_blame_once_others_were_written_after_it() -> None:
-    quarantine, bad = Quarantine(10_000, clock=Clock()), OBJECTS[7]
+    quarantine, bad = Quarantine(lambda calls: calls, clock=Clock()), OBJECTS[7]
     client = Stumbling(bad.key)
     upserted(client, quarantine, OBJECTS[8:9])
     assert counted(upserted(client, quarantine, [bad])) == set()
@@ -127,14 +127,12 @@ def test_a_single_record_is_to_blame_once_others_were_written_after_it() -> None
 
 def test_a_run_all_of_whose_records_make_hubspot_stumble_ends_while_others_are_written() -> None:
     keys = [each.key for each in OBJECTS]
-    quarantine, client = Quarantine(10_000, clock=Clock()), Stumbling(*keys)
+    quarantine, client = Quarantine(lambda calls: calls, clock=Clock()), Stumbling(*keys)
     assert counted(upserted(client, quarantine, OBJECTS)) == set()
     upserted(client, quarantine, [Object("00000000-0000-0000-0000-000000000002-1-c", {})])
     assert counted(upserted(client, quarantine, OBJECTS)) == set(keys)
 
 
 def test_without_calls_for_finding_out_nothing_is_held_against_a_record() -> None:
-    quarantine, client = Quarantine(10_000, clock=lambda: 0.0), Stumbling(OBJECTS[5].key)
-    while quarantine.may_search():
-        pass
+    quarantine, client = Quarantine(lambda _: 0), Stumbling(OBJECTS[5].key)
     assert counted(upserted(client, quarantine, OBJECTS)) == set()

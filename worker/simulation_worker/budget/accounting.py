@@ -60,7 +60,10 @@ class Accounting:
         with outages_translated():
             return bool(self._served(keys=[key], args=[generation]))
 
-    def workers(self, queue: str) -> int:
-        """How many share the budget, as RQ knows them."""
-        with outages_translated():
-            return int(self._redis.scard(f"rq:workers:{queue}"))
+    def others(self, queue: str) -> tuple[int, int]:
+        """How many workers share the budget, as RQ knows them, and how many jobs they have under way."""
+        with outages_translated(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.scard(f"rq:workers:{queue}")
+            pipeline.zcard(f"rq:wip:{queue}")
+            workers, under_way = pipeline.execute()
+        return int(workers), int(under_way)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import uuid
@@ -17,8 +18,8 @@ from simulation_core.portals import Portal
 from simulation_core.queue.admission import Admission, Gate
 from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
-from simulation_worker.budget.accounting import Accounting
-from simulation_worker.budget.keys import app_key, search_key
+from simulation_worker.budget.accounting import PATIENCE_US, Accounting
+from simulation_worker.budget.keys import app_key, errands_key, finding_key, search_key
 from simulation_worker.budget.limits import SEARCHES, Limit, Told, read_headers, ten_seconds
 from simulation_worker.budget.local_pace import LocalPace
 from simulation_worker.budget.purse import Purse
@@ -28,10 +29,14 @@ from simulation_worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-CALLS_EACH, CALLS_MORE = 2, 1  # for each hundred records of a load companies and contacts, and once what joins them
+# Reserved for a load: the companies and contacts of a hundred records, and what joins them. A larger one draws the rest call by call: its
+# calls come one after the other, and were they reserved long before, most of their moments would be over.
+CALLS_EACH, CALLS_MORE = 2, 1
+CALLS_A_LOAD = CALLS_EACH + CALLS_MORE
 LONGEST_WAIT_US = 15_000_000  # a call beyond what its load had reserved waits its turn; liveness allows far more
 ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
+DELIVERING_SECONDS = 2.0  # so long after a delivery was seen deliveries count as going on
 SCARCE_SECONDS = 5.0  # for so long after work had to wait for calls, calls are worth saving
 Answer = TypeVar("Answer")
 
@@ -60,11 +65,12 @@ class Budget:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._given_back = 0
+        self._given_back: list[float] = []  # moments
         self._workers = ASSUMED_WORKERS
         self._alone: LocalPace | None = None
         self._redis_again_s = 0.0
         self._scarce_until_s = 0.0
+        self._delivering_until_s = -math.inf
         self._metrics.limit.set(self.limit.calls)
 
     # -- before work is taken
@@ -84,11 +90,14 @@ class Budget:
         """Whether there was more to do, a moment ago, than there were calls for."""
         return self._clock() < self._scarce_until_s
 
-    def gate(self, jobs_a_load: int, jobs_a_call: int) -> Gate:
+    def gate(self, jobs_a_load: int) -> Gate:
         """For one take."""
         with self._lock:
-            given_back, self._given_back = self._given_back, 0
-        jobs, calls = (jobs_a_load, jobs_a_call), (CALLS_EACH, CALLS_MORE)
+            moments_s, self._given_back = self._given_back, []
+        since_s = self._payable_since_s()
+        given_back = sum(moment_s >= since_s for moment_s in moments_s)
+        self._metrics.given_back.inc(given_back)
+        jobs, calls = (jobs_a_load, jobs_a_load), (CALLS_EACH, CALLS_MORE)
         return self._accounting.gate(self._key, self.limit, given_back=given_back, jobs=jobs, calls=calls)
 
     def admitted(self, admission: Admission) -> Purse:
@@ -102,24 +111,48 @@ class Budget:
         return Purse.of(admission, self.limit.spacing_us, now_s)
 
     def give_back(self, purse: Purse) -> None:
-        """What a load had more than it needed goes back with the next take."""
+        """What a load had more than it needed goes back with the next take, if it isn't too late for it by then."""
         left = purse.empty()
         with self._lock:
             self._given_back += left
-        self._metrics.given_back.inc(left)
 
     # -- before and after a call
 
     def wait(self, purse: Purse, *, search: bool = False) -> None:
         """Returns when the call may begin. Raises PausedError where the portal is to be left alone."""
         self._be_open()
-        moment_s = None if search else purse.pay()
+        moment_s = None if search else purse.pay(self._payable_since_s())
         if moment_s is None:
             moment_s = self._draw(search=search)
         if (wait_s := moment_s - self._clock()) > 0:
             self._metrics.waited.inc(wait_s)
             self._sleep(wait_s)
             self._be_open()
+
+    def grant(self, calls: int) -> int:
+        """So many calls for finding out by which record a call was refused, or none: for that, all workers together have a share.
+
+        Each of these calls has to be drawn besides. Without Redis there are none: what isn't found out now is tried again.
+        """
+        admission = self._tell(lambda: self._accounting.draw(finding_key(self._key), self.limit.finding, calls, patience_us=0))
+        return admission.uses if admission else 0
+
+    def delivering(self) -> None:
+        """A delivery begins or ends."""
+        self._delivering_until_s = self._clock() + DELIVERING_SECONDS
+
+    def aside_s(self) -> float:
+        """Before an errand's call: seconds it is to wait, so that deliveries come first. Said once a call.
+
+        While any worker delivers, the errands of all of them share a part of the limit. Without Redis this one takes its own part of that.
+        """
+        if self._clock() >= self._delivering_until_s:
+            return 0.0
+        errands = self.limit.errands
+        admission = self._tell(lambda: self._accounting.draw(errands_key(self._key), errands, 1, patience_us=LONGEST_WAIT_US))
+        if admission is None:
+            return self._workers * errands.spacing_us / 1e6
+        return max(0.0, admission.first_us / 1e6) if admission.uses else LONGEST_WAIT_US / 1e6
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """What HubSpot says of its limits counts from now on."""
@@ -167,7 +200,10 @@ class Budget:
     def look(self) -> None:
         """What other workers met since. Called now and then by the upkeep; raises QueueUnavailableError."""
         self._heard(self._accounting.draw(self._key, self.limit, 0))
-        self._workers = max(1, self._accounting.workers(queue_name(Kind.DELIVER, self._portal.name)))
+        workers, under_way = self._accounting.others(queue_name(Kind.DELIVER, self._portal.name))
+        self._workers = max(1, workers)
+        if under_way:
+            self.delivering()
         self._be_together()
 
     def _heard(self, admission: Admission) -> None:
@@ -196,7 +232,13 @@ class Budget:
             self._be_open()
             raise PausedError(Reason.RECORDS_LATE, max(1, admission.wait_us // 1000))  # no pause: there are too many of us
         self._metrics.taken.inc()
-        return self._clock() + admission.first_us / 1e6
+        now_s = self._clock()
+        if admission.first_us > PATIENCE_US and not search:
+            self._scarce_until_s = now_s + SCARCE_SECONDS
+        return now_s + admission.first_us / 1e6
+
+    def _payable_since_s(self) -> float:
+        return self._clock() - self.limit.lateness_s
 
     # -- while Redis is away
 

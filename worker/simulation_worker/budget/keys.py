@@ -13,6 +13,16 @@ def app_key(url: str | None, token: str) -> str:
     return PREFIX + hashlib.sha256(f"{_server(url)}\0{token}".encode()).hexdigest()[:32]
 
 
+def finding_key(app: str) -> str:
+    """Of what an app's budget gives for finding out which record of a refused call is the bad one."""
+    return f"{app}:finding"
+
+
+def errands_key(app: str) -> str:
+    """Of what errands may take of an app's budget beside deliveries."""
+    return f"{app}:errands"
+
+
 def search_key(url: str | None, account_id: int) -> str:
     """The search's limit is the account's."""
     return PREFIX + "search:" + hashlib.sha256(f"{_server(url)}\0{account_id}".encode()).hexdigest()[:32]

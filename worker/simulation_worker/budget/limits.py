@@ -10,6 +10,8 @@ from simulation_core.portals import TIERS, Portal
 WINDOW_MS = 10_000
 BURST_SHARE = 0.08  # of the limit: 15 of HubSpot's 190
 SLACK_SHARE = 0.026  # kept free: a call may be counted a little later than it was sent. 190 become 15 at once and 17 a second
+ERRANDS_SHARE = 0.25  # of the limit, while deliveries are going on
+FINDING_SHARE, LEAST_FINDING = 0.1, 10  # of the limit, and calls in ten seconds
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,16 @@ class Limit:
 
     calls: float
     window_ms: int = WINDOW_MS
+
+    @property
+    def finding(self) -> Limit:
+        """Of it what may go into finding out by which record a call was refused."""
+        return Limit(max(LEAST_FINDING, self.calls * FINDING_SHARE))
+
+    @property
+    def errands(self) -> Limit:
+        """Of it what errands take beside deliveries."""
+        return Limit(self.calls * ERRANDS_SHARE)
 
     @property
     def burst(self) -> int:
@@ -35,6 +47,15 @@ class Limit:
     def tolerance_us(self) -> float:
         """How far ahead of the even rate a burst may be."""
         return (self.burst - 1) * self.spacing_us
+
+    @property
+    def lateness_s(self) -> float:
+        """How long after its moment a call may still begin: as long as a burst lasts, and what is kept free.
+
+        So ten seconds hold the calls of (10 + lateness) seconds' moments at most, which is the limit. A moment that is older is lost: all
+        that a slow HubSpot left over would be called at once, on top of a burst.
+        """
+        return (self.tolerance_us + SLACK_SHARE * self.calls * self.spacing_us) / 1e6
 
 
 SEARCHES = Limit(5, window_ms=1_000)  # of all apps of an account: one by one, for a burst would go beyond it in its second

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "none"  # local servers want none; the SDK wants one, and would look into the environment
-RETRIES = 1
+RETRIES = 0  # tokens are reserved for one question: asking again is for who reserves again
 NEVER_SENT = "ConnectError"
 CLOSE_SECONDS = 5.0
 
@@ -42,7 +42,7 @@ class Access:
     model: str  # where a Simulation names none
     base_url: str | None = None  # None: OpenAI's own. Never "": the SDK would call nowhere
     key_file: Path | None = None  # read at each call, so that a rotated key counts at once
-    deadline_seconds: float = 45.0  # for question and answer, the SDK's second try included
+    deadline_seconds: float = 45.0  # for question and answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,8 @@ class LanguageModel:
         except (TimeoutError, openai.APITimeoutError):
             return self._failed(Cause.UNAVAILABLE, f"no complete answer within {self._access.deadline_seconds:g} s", tokens=None)
         except openai.APIStatusError as refusal:
-            return self._failed(_cause_of(refusal.status_code), f"it answered {refusal.status_code}")
+            status = refusal.status_code
+            return self._failed(_cause_of(status), f"it answered {status}", tokens=None if _is_a_gateways(status) else 0)
         except openai.APIConnectionError as error:
             how = type(error.__cause__ or error).__name__
             return self._failed(Cause.UNAVAILABLE, f"it can't be reached: {how}", tokens=0 if how == NEVER_SENT else None)
@@ -150,6 +151,11 @@ def without_userinfo(url: str) -> str:
 def _cause_of(status: int) -> Cause:
     """What another minute may mend, and what somebody has to."""
     return Cause.UNAVAILABLE if status in {408, 409, 425, 429} or status >= 500 else Cause.REJECTED
+
+
+def _is_a_gateways(status: int) -> bool:
+    """Something before the model lost the answer (bad gateway, gateway timeout, Cloudflare's own): the question may have been answered."""
+    return status in {502, 504} or 520 <= status < 530
 
 
 def _read(completion: ChatCompletion, question: Question) -> Reply:

@@ -17,7 +17,7 @@ from simulation_core.content.trades import INDUSTRIES
 from simulation_core.errors import SimulationError
 from simulation_core.ledger import contents
 from simulation_core.ledger.contents import Reservation, Spent, WrittenBy
-from simulation_core.ledger.errands import Done, ErrandEnd, Later
+from simulation_core.ledger.errands import Done, ErrandEnd, ErrandFence, Later
 from simulation_core.ledger.preparing import RECORDS_A_PAGE
 from simulation_core.ledger.values import RunState
 from simulation_core.reasons import Reason
@@ -27,6 +27,7 @@ from simulation_worker.content.causes import Cause
 from simulation_worker.content.judging import Judged, judge
 from simulation_worker.content.model import LanguageModel
 from simulation_worker.content.stock import Author, Stock, as_content
+from simulation_worker.crm.errors import FenceLostError
 from simulation_worker.errands import Undertaking
 
 ASKED = 2  # how often for one page in an attempt
@@ -53,10 +54,12 @@ class Preparation:
         try:
             return self._perform(undertaking)
         except _TokensHeldError:
-            return Later(wait_ms=TOKENS_AGAIN_MS)
+            return Later(wait_ms=TOKENS_AGAIN_MS, reason=Reason.TOKENS_RESERVED, message=Reason.TOKENS_RESERVED.meaning)
 
     def _perform(self, undertaking: Undertaking) -> ErrandEnd:
         run = undertaking.errand.run
+        if lost := contents.left_open(undertaking.errand):
+            contents.keep(self._engine, run.id, {}, by=WrittenBy.MODEL, spent=lost)
         if run.status.terminal or run.run_state in {RunState.CANCELLED, RunState.DELETED}:
             return Done()
         author = Author.of(run)
@@ -81,25 +84,29 @@ class Preparation:
         assert self._model is not None
         undertaking.lease.beat()  # the answer may take longer than a claim lasts: the upkeep renews it meanwhile
         run, wanted = author.run, author.wanted(records)
-        question = self._affordable(author, wanted)
+        fence = undertaking.errand.fence
+        question = self._affordable(author, wanted, fence)
         if question is None:
             return Judged(good={}, faulty=dict.fromkeys(records, Cause.OVER_BUDGET))
         asked = len(question.wanted)
         reply = self._model.ask(question, model=author.spec.model)
         judged = judge(reply, wanted[:asked])
         good = {record: as_content(flavour) for record, flavour in judged.good.items()}
-        contents.keep(self._engine, run.id, good, by=WrittenBy.MODEL, spent=Spent(reserved=question.most_tokens, used=reply.tokens))
+        spent = Spent(by=fence, reserved=question.most_tokens, used=reply.tokens)
+        contents.keep(self._engine, run.id, good, by=WrittenBy.MODEL, spent=spent)
         return replace(judged, faulty={**judged.faulty, **dict.fromkeys(records[asked:], Cause.OVER_BUDGET)})
 
-    def _affordable(self, author: Author, wanted: Sequence[Blueprint]) -> Question | None:
-        """About as many of the first records as there are tokens for, which are reserved. Raises _TokensHeldError."""
+    def _affordable(self, author: Author, wanted: Sequence[Blueprint], fence: ErrandFence) -> Question | None:
+        """About as many of the first records as there are tokens for, which are reserved. Raises _TokensHeldError, FenceLostError."""
         while wanted:
             question = _question(author, wanted)
-            match contents.reserve_tokens(self._engine, author.run.id, question.most_tokens, most=author.spec.max_tokens):
+            match contents.reserve_tokens(self._engine, fence, question.most_tokens, most=author.spec.max_tokens):
                 case Reservation.GRANTED:
                     return question
                 case Reservation.LATER:
                     raise _TokensHeldError
+                case Reservation.LOST:
+                    raise FenceLostError("the errand is another worker's by now, or was begun anew")
                 case Reservation.NEVER:
                     wanted = wanted[: len(wanted) // 2]
         return None

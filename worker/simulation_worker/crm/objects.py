@@ -20,8 +20,6 @@ from simulation_worker.crm.writes import MAX_INPUTS, chunks
 A_PAGE = 200  # of a search: HubSpot's most
 SEARCH_SECONDS = 0.25  # between two: HubSpot takes five a second of all apps of an account, and says nothing before it refuses
 MOST_TRIES = 5  # of a call that may be answered the next time
-SHARE = 0.25  # of the portal's calls, while deliveries are going on here
-BUSY_SECONDS = 2.0  # so long after a delivery they count as going on
 
 
 class RefusedError(SimulationError):
@@ -31,20 +29,18 @@ class RefusedError(SimulationError):
 class Objects:
     """One thread's calls. Raises PortalHeldError where the portal takes nothing now, RefusedError, and FenceLostError as its lease does.
 
-    `delivered_s`: when a delivery was last under way here, on the monotonic clock.
+    `aside_s`: for how long the next call has to wait for deliveries; asked once before each.
     """
 
     def __init__(
         self,
         client: CrmClient,
         *,
-        calls_per_ten_seconds: int,
-        delivered_s: Callable[[], float],
+        aside_s: Callable[[], float],
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._client = client
-        self._aside_seconds = 10 / (calls_per_ten_seconds * SHARE)
-        self._delivered_s = delivered_s
+        self._aside_s = aside_s
         self._sleep = sleep
         self._called_s = 0.0
 
@@ -100,10 +96,8 @@ class Objects:
         raise RefusedError(f"HubSpot refuses {path} ({answer.status}): {answer.message}")
 
     def _give_way(self, apart_seconds: float) -> None:
-        now = time.monotonic()
-        if now - self._delivered_s() < BUSY_SECONDS:
-            apart_seconds = max(apart_seconds, self._aside_seconds)
-        if (wait_s := self._called_s + apart_seconds - now) > 0:
+        wait_s = max(self._aside_s(), self._called_s + apart_seconds - time.monotonic())
+        if wait_s > 0:
             self._sleep(wait_s)
         self._called_s = time.monotonic()
 

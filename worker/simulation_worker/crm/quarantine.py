@@ -8,29 +8,37 @@ from collections.abc import Callable, Collection
 
 from simulation_worker.crm.suspects import Suspects
 
-SHARE = 10  # of the portal's budget: a tenth
-LEAST_CALLS = 10  # in ten seconds: halving a hundred records takes fourteen, and each of them settles some
+AT_ONCE = 7  # halving a hundred records down to one takes so many calls in a row; with fewer a round might settle none of them
+GOOD_FOR_SECONDS = 10.0
 
 
 class Quarantine:
-    """A run is kept apart from others until a delivery of its own went without a refusal."""
+    """A run is kept apart from others until a delivery of its own went without a refusal.
 
-    def __init__(self, calls_per_ten_seconds: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = max(LEAST_CALLS, calls_per_ten_seconds // SHARE)
-        self._left = float(self._most)
+    `grant` is asked for so many calls for finding out, and says how many it gives.
+    """
+
+    def __init__(self, grant: Callable[[int], int], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._grant = grant
+        self._left = 0
+        self._good_until_s = 0.0
         self._clock = clock
-        self._counted_s = clock()
         self._lock = threading.Lock()
         self.apart: frozenset[str] = frozenset()  # simulations' ids
         self.suspects = Suspects(clock=clock)
 
     def may_search(self) -> bool:
         """Takes one of the calls for finding out; False: not now."""
+        if self._take():
+            return True
+        granted, until_s = self._grant(AT_ONCE), self._clock() + GOOD_FOR_SECONDS
         with self._lock:
-            now_s = self._clock()
-            self._left = min(self._most, self._left + (now_s - self._counted_s) * self._most / 10)
-            self._counted_s = now_s
-            if self._left < 1:
+            self._left, self._good_until_s = granted, until_s
+        return self._take()
+
+    def _take(self) -> bool:
+        with self._lock:
+            if self._left < 1 or self._clock() >= self._good_until_s:
                 return False
             self._left -= 1
             return True

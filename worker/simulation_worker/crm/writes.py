@@ -195,7 +195,7 @@ class BatchWriter:
         if len(by_simulation) > 1:
             fates: dict[str, Fate] = {}
             for some in by_simulation.values():
-                fates |= self._write(some, call)
+                fates |= self._write(some, call) if self._quarantine.may_search() else _later(some, answer)
             return fates
         self.spoilt |= by_simulation.keys()
         if len(items) == 1 or is_about_a_property(answer.body):

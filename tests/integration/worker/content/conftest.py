@@ -93,6 +93,18 @@ class Pages:
         errands.end(self.engine, errand.fence, end)
         return end
 
+    def due(self, run: uuid.UUID) -> None:
+        """What was put off may be tried again: rather than waiting for it."""
+        self._set(run, "not_before", state=0)
+
+    def lease_runs_out(self, run: uuid.UUID) -> None:
+        self._set(run, "lease_until", state=1)
+
+    def _set(self, run: uuid.UUID, column: str, *, state: int) -> None:
+        with transaction(self.engine) as connection:
+            now = text(f"UPDATE errands SET {column} = statement_timestamp() WHERE simulation_id = :id AND state = {state}")
+            connection.execute(now, {"id": run})
+
     def counts(self, run: uuid.UUID) -> ContentCounts:
         with transaction(self.engine) as connection:
             return contents.counts(connection, [run]).get(run, ContentCounts())

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,17 +72,26 @@ def test_tokens_that_nobody_told_are_estimated(model: LanguageModel, fault: Faul
     assert 0 < (reply.tokens or 0) <= QUESTION.most_tokens
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_server_that_is_busy_once_is_asked_again_by_the_sdk(status: int, model: LanguageModel, fault: Fault) -> None:
+@pytest.mark.parametrize("faults", [{"kind": "status", "status": 429}, {"kind": "status", "status": 503}, {"kind": "reset"}], ids=str)
+def test_a_question_is_asked_once_because_its_tokens_were_reserved_once(
+    faults: dict[str, Any], model: LanguageModel, model_server: ModelServer, fault: Fault
+) -> None:
+    fault(**faults)
+    assert model.ask(QUESTION).cause is Cause.UNAVAILABLE
+    assert model_server.model.calls == 1
+
+
+@pytest.mark.parametrize("status", [502, 504, 524])
+def test_an_answer_that_a_gateway_lost_may_have_cost_something(status: int, model: LanguageModel, fault: Fault) -> None:
     fault("status", status=status)
-    assert model.ask(QUESTION).cause is None
+    assert model.ask(QUESTION) == Reply(cause=Cause.UNAVAILABLE, tokens=None)
 
 
 @pytest.mark.parametrize(
     ("status", "cause"), [(429, Cause.UNAVAILABLE), (503, Cause.UNAVAILABLE), (401, Cause.REJECTED), (404, Cause.REJECTED)]
 )
 def test_an_error_is_told_by_whether_somebody_must_act(status: int, cause: Cause, model: LanguageModel, fault: Fault) -> None:
-    fault("status", status=status, times=2)
+    fault("status", status=status)
     assert model.ask(QUESTION) == Reply(cause=cause, tokens=0)
 
 
@@ -90,7 +100,7 @@ def test_a_deadline_is_total(
     kind: str, access: Access, connected: Connect, fault: Fault, until: Callable[..., None], model_server: ModelServer
 ) -> None:
     """A drip a tenth of a second would keep a timeout of each read waiting for minutes."""
-    fault(kind, milliseconds=100, times=2)
+    fault(kind, milliseconds=100)
     began_s = time.monotonic()
     assert connected(replace(access, deadline_seconds=1)).ask(QUESTION) == Reply(cause=Cause.UNAVAILABLE, tokens=None)
     assert time.monotonic() - began_s < 8
@@ -98,7 +108,7 @@ def test_a_deadline_is_total(
 
 
 def test_a_connection_that_is_reset_may_have_cost_something(model: LanguageModel, fault: Fault) -> None:
-    fault("reset", times=2)
+    fault("reset")
     assert model.ask(QUESTION) == Reply(cause=Cause.UNAVAILABLE, tokens=None)
 
 
@@ -138,7 +148,7 @@ def test_neither_prompt_nor_answer_nor_key_is_logged(
     with caplog.at_level(logging.DEBUG):
         model = connected(access)
         for kind in ("latency", "status", "refusal", "reset"):
-            fault(kind, status=400, times=2)
+            fault(kind, status=400)
             model.ask(QUESTION)
     logged = "".join(record.getMessage() + str(record.exc_text) for record in caplog.records)
     assert "the language model at" in logged

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from simulation_core.ledger import control, preparing
+from simulation_core.ledger import contents, control, preparing
 from simulation_core.ledger.errands import Done, Later
 from simulation_core.reasons import Reason
 from simulation_sandbox.model.server import ModelServer
@@ -142,6 +142,43 @@ def test_a_run_never_takes_more_tokens_than_it_may(pages: Any, publish: Publish,
     assert 0 < counts.tokens == model_server.model.tokens <= most
     assert most - counts.tokens < 3_000  # less than one record's question may take
     assert pages.fallbacks() == {"over_budget": counts.from_faker}
+
+
+def test_questions_of_which_nobody_knows_what_they_took_use_up_a_runs_tokens(
+    pages: Any, publish: Publish, model: LanguageModel, fault: Fault
+) -> None:
+    """So the run ends with Faker's words, and says why: it doesn't wait for tokens that nobody will give back."""
+    run = publish(records=20, content={"maxTokens": 8_000})
+    fault("reset", times=None)
+    attempt, end = 1, pages.prepare(run, model)
+    while isinstance(end, Later):
+        attempt += 1
+        pages.due(run)
+        end = pages.prepare(run, model, attempt=attempt)
+    counts = pages.counts(run)
+    assert (counts.from_model, counts.from_faker) == (0, 20)
+    assert 5_000 < counts.tokens <= 8_000
+    assert pages.fallbacks() == {"over_budget": 20}
+
+
+def test_what_a_worker_had_reserved_that_died_is_used_up_too(pages: Any, publish: Publish, model: LanguageModel, engine: Engine) -> None:
+    run = publish(records=20, content={"maxTokens": 8_000})
+    pages.open()
+    dead = pages.claim(run)
+    contents.reserve_tokens(engine, dead.fence, 7_900, most=8_000)
+    pages.lease_runs_out(run)
+    assert pages.prepare(run, model, attempt=2) == Done()
+    assert (pages.counts(run).tokens, pages.fallbacks()) == (7_900, {"over_budget": 20})
+
+
+def test_who_waits_for_tokens_that_others_may_leave_says_so(pages: Any, publish: Publish, model: LanguageModel, engine: Engine) -> None:
+    run = publish(records=40, content={"maxTokens": 8_000})
+    pages.open()
+    contents.reserve_tokens(engine, pages.claim(run, 0).fence, 7_900, most=8_000)
+    end = pages.prepare(run, model, page=1)
+    assert isinstance(end, Later)
+    assert end.reason is Reason.TOKENS_RESERVED
+    assert preparing.setbacks(engine, [run]) == {run: Reason.TOKENS_RESERVED}
 
 
 def test_few_tokens_are_enough_for_a_part_of_a_page(pages: Any, publish: Publish, model: LanguageModel) -> None:

@@ -1,0 +1,106 @@
+"""Loads reserve calls and then HubSpot is slow: what they could not call in time they don't call on top of what is new."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from simulation_core.queue.admission import Admission
+from simulation_worker.budget.accounting import PATIENCE_US
+from simulation_worker.budget.budget import CALLS_A_LOAD, LONGEST_WAIT_US
+from simulation_worker.budget.limits import Limit
+from simulation_worker.budget.purse import Purse
+
+CALLS = 21  # of a load of a thousand records
+SECONDS = 90.0
+
+
+@dataclass
+class Shared:
+    """The budget's script, in memory."""
+
+    limit: Limit
+    now_s: float = 0.0
+    tat_us: float = 0.0
+
+    def draw(self, uses: int, patience_us: float) -> Admission:
+        now_us = self.now_s * 1e6
+        base_us = max(self.tat_us, now_us)
+        wait_us = base_us - self.limit.tolerance_us - now_us
+        if wait_us > patience_us:
+            return Admission(wait_us=round(wait_us - patience_us) + 1)
+        self.tat_us = base_us + uses * self.limit.spacing_us
+        return Admission(uses=uses, first_us=round(wait_us))
+
+
+@dataclass
+class Simulated:
+    """So many slots deliver one load after the other. `latency_s`: what a call takes that begins then."""
+
+    limit: Limit
+    latency_s: Callable[[float], float]
+    reserved: int = CALLS_A_LOAD
+    lateness_s: float | None = None  # None: the limit's
+    calls_s: list[float] = field(default_factory=list)
+
+    def run(self, slots: int) -> Simulated:
+        self._shared = Shared(self.limit)
+        order = itertools.count()
+        waiting = [(0.0, next(order), self._slot()) for _ in range(slots)]
+        while waiting and waiting[0][0] < SECONDS:
+            self._shared.now_s, _, slot = heapq.heappop(waiting)
+            heapq.heappush(waiting, (next(slot), next(order), slot))
+        return self
+
+    @property
+    def most_in_ten_seconds(self) -> int:
+        return max(sum(first <= call < first + 10 for call in self.calls_s) for first in self.calls_s)
+
+    def _slot(self) -> Iterator[float]:
+        """Until when it waits each time."""
+        while True:
+            admission = self._shared.draw(self.reserved, PATIENCE_US)
+            if not admission.uses:
+                yield self._shared.now_s + admission.wait_us / 1e6
+                continue
+            purse = Purse.of(admission, self.limit.spacing_us, self._shared.now_s)
+            for _ in range(CALLS):
+                yield from self._call(purse)
+
+    def _call(self, purse: Purse) -> Iterator[float]:
+        now_s = self._shared.now_s
+        moment_s = purse.pay(now_s - (self.limit.lateness_s if self.lateness_s is None else self.lateness_s))
+        if moment_s is None:
+            moment_s = now_s + self._shared.draw(1, LONGEST_WAIT_US).first_us / 1e6
+        yield max(now_s, moment_s)
+        self.calls_s.append(self._shared.now_s)
+        yield self._shared.now_s + self.latency_s(self._shared.now_s)
+
+
+def spike(now_s: float) -> float:
+    return 15.0 if 20 <= now_s < 35 else 0.1
+
+
+@pytest.mark.parametrize("slots", [1, 4, 8, 16, 32])
+@pytest.mark.parametrize("limit", [100, 190, 250])
+def test_no_ten_seconds_hold_more_than_the_limit(limit: int, slots: int) -> None:
+    assert Simulated(Limit(limit), spike).run(slots).most_in_ten_seconds <= limit
+
+
+def test_what_was_left_over_would_exceed_it() -> None:
+    """As it would if all of a load's calls were reserved with it, and could be made at any time later."""
+    assert Simulated(Limit(190), spike, reserved=CALLS, lateness_s=math.inf).run(8).most_in_ten_seconds > 250
+
+
+@pytest.mark.parametrize("latency_s", [0.05, 0.2, 0.4])
+def test_hardly_a_call_is_lost_for_it_while_hubspot_is_steady(latency_s: float) -> None:
+    assert len(Simulated(Limit(190), lambda _: latency_s).run(16).calls_s) > 0.97 * SECONDS * 17
+
+
+def test_reserving_all_calls_of_a_large_load_would_lose_many() -> None:
+    assert len(Simulated(Limit(190), lambda _: 0.2, reserved=CALLS).run(16).calls_s) < 0.8 * SECONDS * 17
