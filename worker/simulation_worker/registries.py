@@ -32,6 +32,11 @@ def clean(queues: Sequence[Queue]) -> None:
                 queue.connection.delete(queue.registry_cleaning_key)
 
 
+def is_served(redis: Redis, queue: str) -> bool:
+    """Whether a worker that lives, as far as RQ knows, takes jobs from it."""
+    return any(redis.exists(worker) for worker in redis.smembers(f"rq:workers:{queue}"))
+
+
 def _forget_abandoned(queue: Queue) -> None:
     """Jobs whose worker died. RQ would fail them; deleted, nothing takes them for under way when the ledger offers the batch again."""
     started = StartedJobRegistry(queue=queue)

@@ -92,7 +92,11 @@ class Workshop:
     def gates(self, desks: Mapping[str, Desk]) -> dict[str, Gate]:
         """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
         largest = {queue: self._largest.get(queue, MOST_TOGETHER) for queue in desks}
-        return {queue: desk.budget.gate(room_for(1, largest[queue], scarce=queue in self._scarce)) for queue, desk in desks.items()}
+        return {
+            queue: desk.budget.gate(room_for(1, largest[queue], scarce=scarce), large=scarce)
+            for queue, desk in desks.items()
+            for scarce in [queue in self._scarce]
+        }
 
     def begin(self, jobs: Sequence[Job], desks: Mapping[str, Desk], purses: Mapping[str, Purse] | None = None) -> None:
         """Claims them all in one statement. The loads' calls are paid from their queue's purse.

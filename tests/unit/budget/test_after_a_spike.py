@@ -45,8 +45,10 @@ class Simulated:
     limit: Limit
     latency_s: Callable[[float], float]
     reserved: int = CALLS_A_LOAD
+    patience_us: int = 0  # a large load's
     lateness_s: float | None = None  # None: the limit's
     calls_s: list[float] = field(default_factory=list)
+    loads_s: list[float] = field(default_factory=list)  # how long each took
 
     def run(self, slots: int) -> Simulated:
         self._shared = Shared(self.limit)
@@ -64,13 +66,15 @@ class Simulated:
     def _slot(self) -> Iterator[float]:
         """Until when it waits each time."""
         while True:
-            admission = self._shared.draw(self.reserved, PATIENCE_US)
+            admission = self._shared.draw(self.reserved, self.patience_us)
             if not admission.uses:
                 yield self._shared.now_s + admission.wait_us / 1e6
                 continue
+            began_s = self._shared.now_s
             purse = Purse.of(admission, self.limit.spacing_us, self._shared.now_s)
             for _ in range(CALLS):
                 yield from self._call(purse)
+            self.loads_s.append(self._shared.now_s - began_s)
 
     def _call(self, purse: Purse) -> Iterator[float]:
         now_s = self._shared.now_s
@@ -94,7 +98,7 @@ def test_no_ten_seconds_hold_more_than_the_limit(limit: int, slots: int) -> None
 
 def test_what_was_left_over_would_exceed_it() -> None:
     """As it would if all of a load's calls were reserved with it, and could be made at any time later."""
-    assert Simulated(Limit(190), spike, reserved=CALLS, lateness_s=math.inf).run(8).most_in_ten_seconds > 250
+    assert Simulated(Limit(190), spike, reserved=CALLS, patience_us=PATIENCE_US, lateness_s=math.inf).run(8).most_in_ten_seconds > 250
 
 
 @pytest.mark.parametrize("latency_s", [0.05, 0.2, 0.4])
@@ -104,3 +108,9 @@ def test_hardly_a_call_is_lost_for_it_while_hubspot_is_steady(latency_s: float) 
 
 def test_reserving_all_calls_of_a_large_load_would_lose_many() -> None:
     assert len(Simulated(Limit(190), lambda _: 0.2, reserved=CALLS).run(16).calls_s) < 0.8 * SECONDS * 17
+
+
+def test_loads_are_not_begun_on_top_of_each_other() -> None:
+    """A load whose calls take 0.1 s each needs two seconds at least; the more are under way, the longer each holds its claim."""
+    assert max(Simulated(Limit(190), lambda _: 0.1).run(16).loads_s[-20:]) < 4
+    assert max(Simulated(Limit(190), lambda _: 0.1, patience_us=PATIENCE_US).run(16).loads_s[-20:]) > 7

@@ -8,7 +8,10 @@ import pytest
 
 from simulation_core.reasons import Reason
 from simulation_worker.crm.answers import NO_ANSWER, Answer, parse_body, parse_retry_after_ms
-from simulation_worker.crm.judge import Ruling, judge, may_pass
+from simulation_worker.crm.fates import Postponed, Rejected
+from simulation_worker.crm.inputs import Object
+from simulation_worker.crm.judge import Ruling, judge
+from simulation_worker.crm.reading import read_upsert
 
 
 def answer(status: int, *, retry_after_ms: int | None = None, **body: Any) -> Answer:
@@ -76,10 +79,25 @@ def test_every_status_gets_a_verdict_and_only_2xx_is_a_success(status: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("category", "passes"), [("VALIDATION_ERROR", False), ("RATE_LIMITS", True), ("INTERNAL_ERROR", True), (None, False)]
+    ("category", "fate"),
+    [
+        ("VALIDATION_ERROR", None),
+        (None, None),
+        ("INTERNAL_ERROR", (Reason.RETRIES_EXHAUSTED, 1_000, True)),
+        ("CONFLICT", (Reason.RETRIES_EXHAUSTED, 1_000, True)),
+        ("RATE_LIMITS", (Reason.PORTAL_THROTTLED, 10_000, False)),  # as a 429, which is never a try
+        ("LOCKED", (Reason.RECORDS_LATE, 2_000, False)),  # as a 423
+    ],
 )
-def test_a_records_own_error_in_a_207(category: str | None, passes: bool) -> None:
-    assert may_pass({"category": category}) is passes
+def test_a_records_own_error_in_a_207(category: str | None, fate: tuple[Reason, int, bool] | None) -> None:
+    key = "00000000-0000-0000-0000-000000000001-0-c"
+    body = {"errors": [{"category": category, "message": "no", "context": {"objectWriteTraceId": [key]}}]}
+    found = read_upsert([Object(key, {})], Answer(status=207, body=body))[key]
+    if fate is None:
+        assert isinstance(found, Rejected)
+    else:
+        assert isinstance(found, Postponed)
+        assert (found.reason, found.wait_ms, found.counts_as_try) == fate
 
 
 def test_bodies_of_any_kind_can_be_asked() -> None:

@@ -23,14 +23,14 @@ class Accounting:
         self._holder = holder
         self._draw, self._pause, self._failed, self._served = (redis.register_script(script) for script in (DRAW, PAUSE, FAILED, SERVED))
 
-    def gate(self, key: str, limit: Limit, *, given_back: int, jobs: tuple[int, int], calls: tuple[int, int]) -> Gate:
+    def gate(self, key: str, limit: Limit, *, patience_us: int, given_back: int, jobs: tuple[int, int], calls: tuple[int, int]) -> Gate:
         """`jobs`: how many make a load, and how many share a call. `calls`: for each of those, and for the whole load."""
         return Gate(
             key=key,
             holder=self._holder,
             spacing_us=limit.spacing_us,
             tolerance_us=limit.tolerance_us,
-            patience_us=PATIENCE_US,
+            patience_us=patience_us,
             given_back=given_back,
             jobs_a_load=jobs[0],
             jobs_a_call=jobs[1],

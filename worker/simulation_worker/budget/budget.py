@@ -90,15 +90,19 @@ class Budget:
         """Whether there was more to do, a moment ago, than there were calls for."""
         return self._clock() < self._scarce_until_s
 
-    def gate(self, jobs_a_load: int) -> Gate:
-        """For one take."""
+    def gate(self, jobs_a_load: int, *, large: bool = False) -> Gate:
+        """For one take. `large`: loads that draw more than is reserved; one is begun only where no call waits for its moment.
+
+        Else loads would be begun on top of those under way, and all of them take as much longer as there are more of them.
+        """
         with self._lock:
             moments_s, self._given_back = self._given_back, []
         since_s = self._payable_since_s()
         given_back = sum(moment_s >= since_s for moment_s in moments_s)
         self._metrics.given_back.inc(given_back)
         jobs, calls = (jobs_a_load, jobs_a_load), (CALLS_EACH, CALLS_MORE)
-        return self._accounting.gate(self._key, self.limit, given_back=given_back, jobs=jobs, calls=calls)
+        patience_us = 0 if large else PATIENCE_US
+        return self._accounting.gate(self._key, self.limit, patience_us=patience_us, given_back=given_back, jobs=jobs, calls=calls)
 
     def admitted(self, admission: Admission) -> Purse:
         """What a take through the gate brought."""

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 CALL_DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
+NO_CONTENT = 204
 HIDDEN = "(the token)"
 LEAST_CHARACTERS = 16  # of a token. Of an emulator's it may be fewer, and then it may be part of any word
 ANY_SUCCESS: Mapping[int, str] = dict.fromkeys(range(200, 300), "object")
@@ -108,6 +109,8 @@ class CrmClient:
         text = str(self._api.last_response.data)
         if (shown := self._without_token(text)) != text:
             data = parse_body(shown)
+        if status != NO_CONTENT and not isinstance(data, dict):
+            return self._nothing(f"the answer ({status}) is not one of HubSpot's: it is no JSON object")
         return Answer(status=status, body=data if isinstance(data, dict) else {})
 
     def _was_stale(self, error: Exception) -> bool:

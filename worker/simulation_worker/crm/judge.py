@@ -96,13 +96,24 @@ def judge(answer: Answer) -> Verdict:
     return Verdict(ruling=Ruling.LATER, reason=Reason.PORTAL_UNAVAILABLE, wait_ms=BROKEN_MS)
 
 
-# In a 207 each failed record has a category of its own; these say that another try may succeed.
-PASSING_CATEGORIES = frozenset({"CONFLICT", "INTERNAL_ERROR", "LOCKED", "RATE_LIMITS", "SERVICE_UNAVAILABLE", "TIMEOUT"})
+_AGAIN = Verdict(ruling=Ruling.LATER, reason=Reason.RETRIES_EXHAUSTED, wait_ms=BROKEN_MS, counts_as_try=True)
+
+# In a 207 each failed record has a category of its own; these say that another try may succeed. What is another's doing is no try of it.
+PASSING_CATEGORIES = {
+    "RATE_LIMITS": Verdict(ruling=Ruling.LATER, reason=Reason.PORTAL_THROTTLED, wait_ms=TEN_SECONDS_MS),
+    "LOCKED": Verdict(
+        ruling=Ruling.LATER, reason=Reason.RECORDS_LATE, wait_ms=LOCKED_MS
+    ),  # this record alone: no reason to hold the portal
+    "CONFLICT": _AGAIN,
+    "INTERNAL_ERROR": _AGAIN,
+    "SERVICE_UNAVAILABLE": _AGAIN,
+    "TIMEOUT": _AGAIN,
+}
 
 
-def may_pass(error: Mapping[str, Any]) -> bool:
-    """Whether a record's own error in a 207 is worth another try."""
-    return error.get("category") in PASSING_CATEGORIES
+def judge_error(error: Mapping[str, Any]) -> Verdict | None:
+    """When a record's own error in a 207 is worth another try; None: it is rejected."""
+    return PASSING_CATEGORIES.get(str(error.get("category")))
 
 
 def is_about_a_property(refusal: Mapping[str, Any]) -> bool:

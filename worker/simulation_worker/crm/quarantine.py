@@ -43,8 +43,8 @@ class Quarantine:
             self._left -= 1
             return True
 
-    def learn(self, delivered: Collection[str], spoilt: Collection[str]) -> None:
-        """How a delivery of these runs went: some had a call refused that was about them alone."""
+    def learn(self, served: Collection[str], spoilt: Collection[str]) -> None:
+        """How a delivery went: of these runs something was written, and those had a call refused that was about them alone."""
         if spoilt or self.apart:
             with self._lock:
-                self.apart = (self.apart - frozenset(delivered)) | frozenset(spoilt)
+                self.apart = (self.apart - frozenset(served)) | frozenset(spoilt)

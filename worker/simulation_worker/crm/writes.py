@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from simulation_core.content.keys import simulation_of
@@ -22,7 +23,8 @@ from simulation_worker.crm.setup import KEY
 
 MAX_INPUTS = 100
 MAX_ASSOCIATIONS = 2_000
-DEALS = "deals"
+CONTACTS, DEALS = "contacts", "deals"
+EMAIL = "email"
 NO_DEALS = "the token may not write deals: grant crm.objects.deals.read and crm.objects.deals.write"
 SEARCH_LATER = "HubSpot refused a call with this record in it, and not all calls may go into finding out which one it is about"
 
@@ -37,6 +39,7 @@ class _Call(Generic[Item]):
     send: Callable[[Sequence[Item]], Answer]
     read: Callable[[Sequence[Item], Answer], dict[str, Fate]]
     look_up: Callable[[Sequence[Item]], dict[str, Fate]] | None = None
+    adopt: Callable[[Sequence[Item]], Answer] | None = None  # as `send`, for objects that are ours and have lost their key
     for_deals: bool = False  # a token that may not make it serves all runs without deals no less
     trying: bool = False  # with a single item, whether HubSpot answers 500 to that too
     stumbling: bool = False  # it does to some items and not to others
@@ -50,6 +53,7 @@ class BatchWriter:
 
     def __init__(self, client: CrmClient, quarantine: Quarantine) -> None:
         self.spoilt: set[str] = set()  # simulations that had a call refused that was about them alone
+        self.served: set[str] = set()  # simulations of which something was written
         self._client = client
         self._quarantine = quarantine
         self._paused: Postponed | None = None
@@ -57,10 +61,11 @@ class BatchWriter:
     def upsert(self, object_type: str, objects: Sequence[Object]) -> dict[str, Fate]:
         """The fate of each object, by key. Raises PortalHeldError when nothing more can be done for this portal."""
 
-        def send(some: Sequence[Object]) -> Answer:
+        def send(some: Sequence[Object], id_property: str = KEY) -> Answer:
+            written = [(each.key, {KEY: each.key, **each.properties}) for each in some]
             inputs = [
-                {"id": each.key, "idProperty": KEY, "objectWriteTraceId": each.key, "properties": {KEY: each.key, **each.properties}}
-                for each in some
+                {"id": values[id_property], "idProperty": id_property, "objectWriteTraceId": key, "properties": values}
+                for key, values in written
             ]
             return self._client.post(paths.upsert(object_type), {"inputs": inputs})
 
@@ -70,7 +75,9 @@ class BatchWriter:
             answer = self._client.post(paths.read(object_type), asked)
             return read_found(some, answer) if judge(answer).ruling is Ruling.DONE else {}
 
-        return self._in_chunks(objects, MAX_INPUTS, _Call(object_type, send, read_upsert, look_up, for_deals=object_type == DEALS))
+        adopt = partial(send, id_property=EMAIL) if object_type == CONTACTS else None
+        call = _Call(object_type, send, read_upsert, look_up, adopt, for_deals=object_type == DEALS)
+        return self._in_chunks(objects, MAX_INPUTS, call)
 
     def associate(self, join: Join, links: Sequence[Link]) -> dict[str, Fate]:
         """Repeating it changes nothing."""
@@ -123,6 +130,7 @@ class BatchWriter:
         fates = call.read(items, answer)
         if written := [key for key, fate in fates.items() if isinstance(fate, Written)]:
             self._quarantine.suspects.succeeded(call.kind, written)
+            self.served |= set(map(simulation_of, written))
         unnamed = [item for item in items if _key(item) not in fates]
         if not unnamed:
             return fates
@@ -162,15 +170,23 @@ class BatchWriter:
     def _write_what_is_not_there(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """A conflict that stays: perhaps another worker, thought dead, has just written them. Their content is the same then."""
         if call.look_up is None or not self._quarantine.may_search():
-            return self._isolate(items, answer, call)
+            return self._adopt(items, answer, call)
         try:
             found = call.look_up(items)
         except (FenceLostError, PausedError) as stop:
             return self._stop_short(items, stop)
         left = [item for item in items if _key(item) not in found]
         if not found or not left:
-            return found or self._isolate(items, answer, call)
+            return found or self._adopt(items, answer, call)
         return found | self._write(left, call, again=False)
+
+    def _adopt(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
+        """A conflict over contacts that aren't there by our key: they may have lost it with the property. Their e-mails have it, too."""
+        if call.adopt is None or not all(carries_its_key(item) for item in items):
+            return self._isolate(items, answer, call)
+        if not self._quarantine.may_search():
+            return _later(items, answer)
+        return self._write(items, replace(call, send=call.adopt, look_up=None, adopt=None), again=False)
 
     def _isolate(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         by_simulation: dict[str, list[Item]] = {}
@@ -226,6 +242,11 @@ def _later(items: Sequence[Any], answer: Answer) -> dict[str, Fate]:
 def _waiting(reason: Reason, message: str, wait_ms: int) -> Postponed:
     """Through no fault of the record's."""
     return Postponed(reason=reason, message=message, wait_ms=wait_ms, counts_as_try=False)
+
+
+def carries_its_key(item: Any) -> bool:
+    """Whether the contact's e-mail is of our making, and not one that somebody set for it."""
+    return isinstance(item, Object) and item.key in str(item.properties.get(EMAIL, ""))
 
 
 def _key(item: Any) -> str:
