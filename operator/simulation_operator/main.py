@@ -162,7 +162,13 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     api = Api(connection, limiter, metrics)
     events = Events(api)
     leadership = Leadership(SessionLock(settings.database_url.get_secret_value(), LOCK), engine, metrics)
-    dispatcher = Dispatcher(engine, BulkScheduler(redis), portals, prepare_lead_ms=settings.prepare_lead_seconds * 1000)
+    dispatcher = Dispatcher(
+        engine,
+        BulkScheduler(redis),
+        portals,
+        horizon_ms=settings.horizon_seconds * 1000,
+        prepare_lead_ms=settings.prepare_lead_seconds * 1000,
+    )
     setbacks = Setbacks(roster)
     one_large = asyncio.Lock()
     planner = Planner(engine=engine, threads=threads, queue=queue, setbacks=setbacks, one_large=one_large, dispatch=dispatcher.tick)

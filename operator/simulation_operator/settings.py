@@ -56,7 +56,9 @@ class OperatorSettings(ProcessSettings):
 
     openai_model: str = ""  # the language model the workers have; its key is theirs alone. Empty: none
     openai_by_default: bool = True  # whether it writes for Simulations that name no source
-    prepare_lead_seconds: Annotated[int, Field(ge=5)] = 120  # as the scheduler's: the operator offers a new plan's first batches too
+    # as the scheduler's: the operator offers a new plan's first batches too
+    horizon_seconds: Annotated[int, Field(ge=2, le=3600)] = 60
+    prepare_lead_seconds: Annotated[int, Field(ge=5)] = 120
 
     # after the end of a run, for its batches and what was recorded about its single records; the run itself and its counts stay
     retention_seconds: Annotated[int, Field(gt=0)] = 90 * DAY_SECONDS

@@ -1,7 +1,7 @@
 """Which runs a portal can take: it is asked once whether it has what a run's spec names, before the run's first write.
 
 A run that names what the portal lacks waits, says so in its condition, and goes on by itself once somebody mended it. None of its records
-fails, also when what was there is lost half-way: before records are failed, the portal is asked again.
+fails, also when what was there is lost half-way: before any record is failed for good, the portal is asked again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from simulation_worker.crm.wants import LackingError, Stages
 log = logging.getLogger(__name__)
 
 AGAIN_MS = 30_000
-RECREATED_MS = 1_000
+CHANGED_MS = 1_000  # what was missing is there again
 RUNS_KNOWN = 2_000  # the oldest is asked about again
 
 Tell = Callable[[str, Reason | None, str, int], None]  # whose problem, why (None: it is over), in words, milliseconds until the next look
@@ -62,12 +62,13 @@ class Admission:
         began_s = self._clock()
         standing = [self._standing(client, part) for part in parts]
         going = [replace(part, stages=stages) for part, stages in zip(parts, standing, strict=True) if isinstance(stages, Stages)]
-        delivered = iter(deliver_records(client, going, self.quarantine, clock=self._clock, leaving=leaving) if going else ())
-        fates = [
-            _postponed(part, held, held.wait_ms(self._clock())) if isinstance(held, Held) else next(delivered)
+        fates = deliver_records(client, going, self.quarantine, clock=self._clock, leaving=leaving) if going else []
+        answered_s = self._clock()
+        delivered = iter([self._spared(client, part, of_part, began_s, answered_s) for part, of_part in zip(going, fates, strict=True)])
+        return [
+            _postponed(part.numbers, held, held.wait_ms(self._clock())) if isinstance(held, Held) else next(delivered)
             for part, held in zip(parts, standing, strict=True)
         ]
-        return [self._spared(client, part, of_part, began_s) for part, of_part in zip(parts, fates, strict=True)]
 
     def _standing(self, client: CrmClient, part: Part) -> Stages | Held:
         if not part.wants.anything:
@@ -111,27 +112,42 @@ class Admission:
         """No call may be made any more, so it isn't known whether the portal can take the run: that is for the next attempt."""
         return Held(stop.reason, str(stop), self._clock() + stop.wait_ms / 1000)
 
-    def _spared(self, client: CrmClient, part: Part, fates: dict[int, RecordFate], began_s: float) -> dict[int, RecordFate]:
-        """Where all of a run's records were rejected, perhaps because the portal lost what they need: then they wait instead."""
+    def _spared(
+        self, client: CrmClient, part: Part, fates: Mapping[int, RecordFate], began_s: float, answered_s: float
+    ) -> dict[int, RecordFate]:
+        """Records that were rejected because the portal lost what they need wait instead. `part` as it was delivered."""
         missing = next((f for f in fates.values() if isinstance(f, Postponed) and f.reason is Reason.SCOPE_MISSING), None)
         if missing and part.wants.deals:
             self._note(part, self._held(missing.reason, f"portal {self._portal.name}: {missing.message}"))
-        if not fates or not all(isinstance(fate, Rejected) for fate in fates.values()):
-            return fates
+        rejected = {number: fate for number, fate in fates.items() if isinstance(fate, Rejected)}
+        held = self._to_blame(client, part, rejected, len(fates), began_s, answered_s) if rejected else None
+        return {**fates, **(_postponed(rejected, held, held.wait_ms(self._clock())) if held else {})}
+
+    def _to_blame(
+        self, client: CrmClient, part: Part, rejected: Mapping[int, Rejected], of: int, began_s: float, answered_s: float
+    ) -> Held | None:
+        """What the portal lacks, or lacked since the delivery began. Judged by nothing that was read before its last answer came."""
         try:
-            created = [name for kind in part.object_types for name in self._inventory.created(client, kind, began_s)]
+            if len(rejected) == of or any(fate.with_its_call for fate in rejected.values()):
+                kinds = part.object_types
+                if created := [name for kind in kinds for name in self._inventory.created(client, kind, answered_s, since_s=began_s)]:
+                    message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
+                    log.warning("%s", message)
+                    return self._soon(Reason.PROPERTY_UNUSABLE, message)
+            found = self._ask(client, part, answered_s) if part.wants.anything else part.stages
         except (FenceLostError, PausedError) as stop:
-            return _postponed(part, self._stopped(stop), stop.wait_ms)
-        if created:
-            message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
-            log.warning("%s", message)
-            return _postponed(part, Held(Reason.PROPERTY_UNUSABLE, message, 0), RECREATED_MS)
-        if not part.wants.anything:
-            return fates
-        found = self._ask(client, part, began_s)
-        return _postponed(part, found, found.wait_ms(self._clock())) if isinstance(found, Held) else fates
+            return self._stopped(stop)
+        except PortalHeldError as unread:  # what was delivered is delivered
+            return Held(unread.reason, str(unread), self._clock() + unread.wait_ms / 1000)
+        if isinstance(found, Held):
+            return found
+        changed = f"the stages of deals in portal {self._portal.name} have changed"
+        return self._soon(Reason.NOT_IN_PORTAL, changed) if found != part.stages else None
+
+    def _soon(self, reason: Reason, message: str) -> Held:
+        return Held(reason, message, self._clock() + CHANGED_MS / 1000)
 
 
-def _postponed(part: Part, held: Held, wait_ms: int) -> dict[int, RecordFate]:
+def _postponed(records: Iterable[int], held: Held, wait_ms: int) -> dict[int, RecordFate]:
     fate = Postponed(reason=held.reason, message=held.message, wait_ms=wait_ms, counts_as_try=False)
-    return {record.number: fate for record in part.records}
+    return dict.fromkeys(records, fate)

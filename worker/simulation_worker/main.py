@@ -7,17 +7,20 @@ import os
 import socket
 import threading
 import uuid
+from functools import partial
 
 from sqlalchemy import Engine
 
 from simulation_core import logging as simulation_logging
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.kinds import Kind
+from simulation_core.ledger import portals as ledger_portals
 from simulation_core.ledger.engine import create_ledger_engine, schema_state
 from simulation_core.portals import Portal, PortalsFile
 from simulation_core.punctual import be_punctual
 from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
+from simulation_core.reasons import Reason
 from simulation_core.serving import HealthServer
 from simulation_core.settings import exit_on_bad_settings, load
 from simulation_worker import archiving, verifying
@@ -81,7 +84,14 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
         job_seconds=JOB_SECONDS,
     )
     worker = BatchWorker(
-        redis, desks, workshop, name=name, ledger_answers=lambda: _ledger_answers(engine), stopping=stopping, errands=errands
+        redis,
+        desks,
+        workshop,
+        name=name,
+        ledger_answers=lambda: _ledger_answers(engine),
+        stopping=stopping,
+        errands=errands,
+        tell=partial(_tell_of_missing_token, engine),
     )
     # Ready as soon as it works, whatever Postgres and HubSpot do: a worker that isn't ready would be removed first, busy or not.
     server = HealthServer(settings.bind_address, ready=lambda: None, alive=lambda: _stuck(worker))
@@ -96,6 +106,10 @@ def _run(settings: WorkerSettings, portals: PortalsFile) -> None:
         engine.dispose()
         server.stop()
     log.info("left")
+
+
+def _tell_of_missing_token(engine: Engine, portal: str, message: str, again_after_ms: int) -> None:
+    ledger_portals.report(engine, portal, Reason.CREDENTIAL_REJECTED, message, again_after_ms)
 
 
 def _ledger_answers(engine: Engine) -> bool:

@@ -12,3 +12,12 @@ def read_token(path: Path) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return token if token and all("!" <= letter <= "~" for letter in token) else None
+
+
+def why_no_token(path: Path) -> str:
+    """What is wrong with a file that read_token makes nothing of; completes "its token's file …"."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return "is missing or can't be read"
+    return "has characters that no token has: a space, a line break, or a letter outside ASCII" if content.strip() else "is empty"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 
 from redis import Redis
@@ -15,6 +14,7 @@ from rq.queue import Queue
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from simulation_core.queue.connection import clock_s
 from simulation_core.queue.names import parse_job_id
 from simulation_core.queue.taking import Job
 from simulation_worker.jobs import DELIVER
@@ -32,10 +32,15 @@ def clean(queues: Sequence[Queue]) -> None:
                 queue.connection.delete(queue.registry_cleaning_key)
 
 
+def is_served(redis: Redis, queue: str) -> bool:
+    """Whether a worker that lives, as far as RQ knows, takes jobs from it."""
+    return any(redis.exists(worker) for worker in redis.smembers(f"rq:workers:{queue}"))
+
+
 def _forget_abandoned(queue: Queue) -> None:
     """Jobs whose worker died. RQ would fail them; deleted, nothing takes them for under way when the ledger offers the batch again."""
     started = StartedJobRegistry(queue=queue)
-    now_s = time.time()
+    now_s = clock_s(queue.connection)
     for job_id in started.get_expired_job_ids(now_s):
         log.info("job %s was abandoned; the ledger offers its batch again", job_id)
         queue.connection.delete(RqJob.key_for(job_id))

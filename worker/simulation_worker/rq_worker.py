@@ -53,6 +53,7 @@ WORKER_SECONDS = 60  # how long a silent worker still counts as one (RQ adds 60)
 JOB_HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 0.5  # how late a load under way hears of a pause that another worker met
 DAY_SECONDS = 5.0  # how much of the account's day may be called and not yet counted for the others
+NO_TOKEN_SECONDS = 10.0
 LEDGER_AGAIN_MS = 1_000
 LONGEST_WAIT_SECONDS = 5.0
 
@@ -72,7 +73,9 @@ class BatchWorker(SimpleWorker):
         ledger_answers: Callable[[], bool],
         stopping: threading.Event,
         errands: Errands | None = None,
+        tell: Callable[[str, str, int], None] = lambda _portal, _message, _again_after_ms: None,
     ) -> None:
+        """`tell` is told of portals that no worker has a token for, and raises LedgerUnavailableError."""
         super().__init__(
             [],
             name=name,
@@ -91,12 +94,14 @@ class BatchWorker(SimpleWorker):
         self._ledger_answers = ledger_answers
         self._stopping = stopping
         self._errands = errands
+        self._tell = tell
         self._upkeep = Upkeep(
             Duty(every_s=1.0, do=workshop.keep_leases),
             Duty(every_s=LOOK_SECONDS, do=desks.look),
             Duty(every_s=DAY_SECONDS, do=desks.write_days),
             Duty(every_s=JOB_HEARTBEAT_SECONDS, do=lambda: self._intake.prolong(workshop.under_way.jobs())),
             Duty(every_s=HEARTBEAT_SECONDS, do=self.heartbeat),
+            Duty(every_s=NO_TOKEN_SECONDS, do=self._tell_of_missing_tokens),
             Duty(every_s=MAINTENANCE_SECONDS, do=lambda: registries.clean(self.queues)),
         )
         self._readying = Readying()
@@ -159,9 +164,10 @@ class BatchWorker(SimpleWorker):
         if not able:
             self._stopping.wait(min(POP_SECONDS, *(desk.budget.paced_for_s for desk in desks.values())))
             return
-        room = self._workshop.room(able)
-        if not room:
-            self._workshop.wait_for_room(POP_SECONDS)
+        served = len(self._desks.all())
+        room = self._workshop.room(able, served=served)
+        if not room:  # another portal may be called soon, and has slots
+            self._workshop.wait_for_room(able, POP_SECONDS if len(able) == served else SHORT_POP_SECONDS, served=served)
             return
         taken = self._take(room, able, wait_s=POP_SECONDS if len(room) == len(desks) else SHORT_POP_SECONDS)
         purses = {queue: desks[queue].budget.admitted(admission) for queue, admission in taken.admissions.items()}
@@ -242,6 +248,12 @@ class BatchWorker(SimpleWorker):
         self.set_state(WorkerStatus.BUSY if self._workshop.under_way.count else WorkerStatus.IDLE)
         self._registered = tuple(names)
         log.info("worker %s serves %s", self.name, ", ".join(names) or "no portal: none has a token here")
+
+    def _tell_of_missing_tokens(self) -> None:
+        """Unless another worker serves the portal: its Secret reaches one earlier than the other. Who gets a token says that it is over."""
+        for portal, message in self._desks.without_token.items():
+            if not registries.is_served(self.connection, queue_name(Kind.DELIVER, portal)):
+                self._tell(portal, message, round(NO_TOKEN_SECONDS * 1000))
 
     def _leave(self) -> None:
         if self._errands:

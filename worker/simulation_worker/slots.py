@@ -18,14 +18,15 @@ class Slots:
         self._busy: Counter[str] = Counter()
         self._freed = threading.Condition()
 
-    def shares(self, portals: Mapping[str, str]) -> dict[str, int]:
+    def shares(self, portals: Mapping[str, str], *, served: int = 1) -> dict[str, int]:
         """How many loads may be begun now from each queue, given its portal; queues for which there is no slot are left out.
 
         What is free is divided evenly. A share that isn't used is divided anew at the next turn, so a slot stays free for no longer.
+        `served`: how many portals there are, also those that may not be called at this moment. They find slots when they may.
         """
         with self._freed:
             free = max(0, self.count - self._busy.total())
-            most = self.count if len(portals) <= 1 else max(1, self.count * 3 // 4)
+            most = self.count if max(served, len(portals)) <= 1 else max(1, self.count * 3 // 4)
             even = max(1, free // max(1, len(portals)))
             shares: dict[str, int] = {}
             for queue, portal in portals.items():
@@ -41,10 +42,10 @@ class Slots:
             self._busy[portal] += 1
         self._pool.submit(self._work, portal, work)
 
-    def wait_freed(self, seconds: float) -> None:
-        """Until one is free, or the time is up."""
+    def wait_for_shares(self, portals: Mapping[str, str], seconds: float, *, served: int = 1) -> None:
+        """Until there is a slot for one of them, or the time is up."""
         with self._freed:
-            self._freed.wait_for(lambda: self._busy.total() < self.count, seconds)
+            self._freed.wait_for(lambda: self.shares(portals, served=served), seconds)
 
     def close(self) -> None:
         """Returns when what was begun is done."""

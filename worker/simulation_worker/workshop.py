@@ -74,17 +74,20 @@ class Workshop:
         self._slots.close()
         self._books.close()
 
-    def room(self, desks: Mapping[str, Desk]) -> dict[str, int]:
-        """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out."""
+    def room(self, desks: Mapping[str, Desk], *, served: int = 1) -> dict[str, int]:
+        """How many jobs of each queue fit into the slots that are free, as far as their size is known. Queues without room are left out.
+
+        `served`: the number of portals, also of those that may not be called now.
+        """
         self._scarce = frozenset(queue for queue, desk in desks.items() if desk.scarce)
-        self._shares = self._slots.shares({queue: desk.portal.name for queue, desk in desks.items()})
+        self._shares = self._slots.shares(_portals(desks), served=served)
         return {
             queue: room_for(count, self._largest.get(queue, MOST_TOGETHER), scarce=queue in self._scarce)
             for queue, count in self._shares.items()
         }
 
-    def wait_for_room(self, seconds: float) -> None:
-        self._slots.wait_freed(seconds)
+    def wait_for_room(self, desks: Mapping[str, Desk], seconds: float, *, served: int = 1) -> None:
+        self._slots.wait_for_shares(_portals(desks), seconds, served=served)
 
     def gates(self, desks: Mapping[str, Desk]) -> dict[str, Gate]:
         """What is to be admitted from each queue: loads, as far as the size of its batches is known."""
@@ -192,3 +195,7 @@ class Workshop:
             self.intake.acknowledge(jobs, left=left)
         except QueueUnavailableError as error:
             log.debug("%d jobs could not be acknowledged: %s", len(jobs), error)
+
+
+def _portals(desks: Mapping[str, Desk]) -> dict[str, str]:
+    return {queue: desk.portal.name for queue, desk in desks.items()}

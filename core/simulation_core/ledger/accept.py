@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from simulation_core.clock import from_ms, iso_ms, to_ms
 from simulation_core.errors import UserUnknownError
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.sql import NOW_MS
 from simulation_core.ledger.values import Run, RunState, Status
@@ -101,8 +102,7 @@ def resolve_start(engine: Engine, id: UUID, lead_ms: int) -> Run:  # noqa: A002 
     A window that passed meanwhile makes the run FAILED with WindowPassed. KeyError for an unknown id.
     """
     with transaction(engine) as connection:
-        # The control row first, as everywhere: nobody resumes, cancels or claims meanwhile.
-        connection.execute(text("SELECT FROM simulation_control WHERE simulation_id = :id FOR UPDATE"), {"id": id})
+        connection.execute(HOLD_RUN, {"id": id})  # first, as everywhere: nobody resumes, cancels or claims meanwhile
         run = runs_by_id(connection, [id])[id]
         if run.start_ms is not None or run.status.terminal:
             return run

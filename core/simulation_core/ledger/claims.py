@@ -1,9 +1,9 @@
 """Claiming batches with a fence, keeping the claim alive, and giving it back.
 
-A claim is one transaction of two statements. The first takes FOR SHARE on the runs'
-control rows: suspend, cancel and delete update those rows, so whichever comes second sees the first, and no claim commits after they
-returned. The second has, because it starts afterwards, a snapshot in which their effects (status, shift, resolved start) are visible; in a
-single statement they could be stale after the wait, and a batch could go out before its shifted time.
+A claim is one transaction of two statements. The first shares the runs, which suspend, cancel and delete hold alone: whichever comes
+second sees the first, and no claim commits after they returned. The second has, because it starts afterwards, a snapshot in which their
+effects (status, shift, resolved start) are visible; in a single statement they could be stale after the wait, and a batch could go out
+before its shifted time.
 """
 
 # ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import grouped
+from simulation_core.ledger.holding import SHARE_RUNS
 from simulation_core.ledger.rows import SELECT_RUNS, runs_by_id, to_runs
 from simulation_core.ledger.sql import (
     CLAIMED,
@@ -39,12 +40,6 @@ from simulation_core.ledger.values import Claimed, ClaimRequest, ClaimResult, Ea
 from simulation_core.plan.missed import MISSED_AFTER_MS
 
 _log = logging.getLogger(__name__)
-
-# Guarantees: until this transaction ends, nobody suspends, cancels or deletes these runs. Ordered, so that groups can't deadlock.
-HOLD_CONTROL = """
-SELECT simulation_id FROM simulation_control
-WHERE simulation_id = ANY(CAST(:simulations AS uuid[])) ORDER BY simulation_id FOR SHARE
-"""
 
 # What was never begun and missed is not begun before it was decided what becomes of it, nor once it is to be skipped.
 SKIPPED_SOON = "l.attempt = 0 AND l.offset_ms <= l.skip_offset_ms"
@@ -154,8 +149,8 @@ FROM locked l WHERE b.simulation_id = l.id AND b.number = l.number AND {taken_fo
 RETURNING b.simulation_id, b.number, b.attempt
 """
 
-_HOLD_CONTROL, _RENEW, _ADOPTED, _RELEASE = map(text, (HOLD_CONTROL, RENEW, ADOPTED, RELEASE))
-_HOLD_FIRST, _CLAIM = prepared(HOLD_CONTROL), prepared(CLAIM)
+_SHARE_RUNS, _RENEW, _ADOPTED, _RELEASE = map(text, (SHARE_RUNS, RENEW, ADOPTED, RELEASE))
+_SHARE_FIRST, _CLAIM = prepared(SHARE_RUNS), prepared(CLAIM)
 _ABOUT_RUNS = prepared(f"{SELECT_RUNS} WHERE s.id = ANY(CAST(:simulations AS uuid[]))")
 
 _OUTCOMES = tuple(Outcome)
@@ -184,7 +179,7 @@ def renew(engine: Engine, fences: Sequence[Fence], lease_ms: int) -> list[bool]:
         return []
     parameters = grouped(fences).parameters
     with transaction(engine) as connection:
-        connection.execute(_HOLD_CONTROL, {"simulations": parameters["simulations"]})
+        connection.execute(_SHARE_RUNS, {"simulations": parameters["simulations"]})
         rows = connection.execute(_RENEW, {**parameters, "lease_ms": lease_ms}).all()
     return _told(fences, rows)
 
@@ -196,7 +191,7 @@ def adopt(engine: Engine, fence: Fence, *, lease_ms: int) -> Claimed | None:
     """
     parameters = grouped([fence]).parameters
     with transaction(engine) as connection:
-        connection.execute(_HOLD_CONTROL, {"simulations": parameters["simulations"]})
+        connection.execute(_SHARE_RUNS, {"simulations": parameters["simulations"]})
         if not connection.execute(_RENEW, {**parameters, "lease_ms": lease_ms}).all():
             return None
         told = connection.execute(_ADOPTED, {"simulation": fence.simulation_id, "number": fence.batch}).one()
@@ -228,7 +223,7 @@ def _claim_together(engine: Engine, requests: Sequence[ClaimRequest], lease_ms: 
     group = grouped(requests)
     simulations = {"simulations": group.parameters["simulations"]}
     asked = {**group.parameters, "lease_ms": lease_ms, "missed_after_ms": missed_after_ms}
-    _, answer, about_runs = in_trips(engine, [(_HOLD_FIRST, simulations)], [(_CLAIM, asked), (_ABOUT_RUNS, simulations)])
+    _, answer, about_runs = in_trips(engine, [(_SHARE_FIRST, simulations)], [(_CLAIM, asked), (_ABOUT_RUNS, simulations)])
     rows = answer.rows
     runs = {run.id: run for run in to_runs(about_runs)} if any(row[1] for row in rows) else {}
     results: list[ClaimResult | None] = [None] * len(requests)

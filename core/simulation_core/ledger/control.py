@@ -1,8 +1,7 @@
 """What is wanted of a run: on, suspended, cancelled, deleted.
 
-Each change updates the run's control row first. Claims and renewals hold that row FOR SHARE until they commit, so a change waits for those
-under way, and those that come later see it: once a change returned, no claim of the run commits any more. Locks are taken in the one order:
-control rows by simulation id, then batches, then simulations, held for an instant only.
+Each change holds the run alone. Claims and renewals share it until they commit, so a change waits for those under way, and those that come
+later see it: once a change returned, no claim of the run commits any more. Locks are held for an instant only.
 """
 
 # ruff: noqa: S608 - only constants of ledger.sql are put into statements; values are always bound
@@ -14,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.missed import judge_what_was_let_go
 from simulation_core.ledger.sql import UNEXPIRED_CLAIM
 
@@ -84,8 +84,7 @@ def resume(engine: Engine, id: UUID) -> int:  # noqa: A002
     What was missed meanwhile is decided in the same transaction: no claim slips in between.
     """
     with transaction(engine) as connection:
-        changed = connection.execute(_SET_STATE, {"id": id, "wanted": "RUNNING", "allowed": ["SUSPENDED"]}).rowcount
-        if changed:
+        if _set_state(connection, id, "RUNNING", allowed=["SUSPENDED"]):
             connection.execute(_LEAVE_SUSPENSION, {"id": id})
             judge_what_was_let_go(connection, id)
         return _claims_left(connection, id)
@@ -109,11 +108,17 @@ def _stop(engine: Engine, id: UUID, wanted: str, allowed: list[str]) -> int:  # 
 
 
 def _change(connection: Connection, id: UUID, wanted: str, allowed: list[str]) -> int:  # noqa: A002
-    connection.execute(_SET_STATE, {"id": id, "wanted": wanted, "allowed": allowed})
+    _set_state(connection, id, wanted, allowed)
     left = _claims_left(connection, id)
     if left == 0:
         _settle(connection, only=id)
     return left
+
+
+def _set_state(connection: Connection, id: UUID, wanted: str, allowed: list[str]) -> bool:  # noqa: A002
+    """Whether that is a change."""
+    connection.execute(HOLD_RUN, {"id": id})
+    return connection.execute(_SET_STATE, {"id": id, "wanted": wanted, "allowed": allowed}).rowcount == 1
 
 
 def _claims_left(connection: Connection, id: UUID) -> int:  # noqa: A002

@@ -18,7 +18,10 @@ from simulation_core.ledger.offers import OfferedRun, Offers
 from simulation_core.ledger.sql import CLAIMABLE_RUN, CLAIMED, IN_INDEX_ORDER, NOW_MS, ORIGIN_MS, PENDING, SKIP_OFFSET_MS, after_ms, to_ms
 from simulation_core.ledger.values import Offer
 
-LOOKED_AT = 1_000  # of the oldest batches of a run that skips
+LOOKED_AT = 1_000  # of the oldest batches of the runs that skip
+FIRST_SHARES, SHARES_GROW = 2, 8  # of what is asked for, all runs together
+FEW_AHEAD = 4  # batches of a page that each run may give, however many runs there are
+FEW_OVERDUE = 2  # overdue batches that each run may give, however many runs there are
 
 _LIVE = f"""
 live AS MATERIALIZED (
@@ -29,31 +32,35 @@ live AS MATERIALIZED (
 )
 """
 
-# Guarantees: the `limit` earliest PENDING batches of all runs that lie ahead within the horizon and beyond their run's mark, with all
-# others of the last one's moment, so that whoever goes on from there misses none. A mark of another version of the run doesn't count.
+# Guarantees: of each run the earliest PENDING batches that lie ahead within the horizon and beyond the run's mark, up to its share, with
+# all others of the last one's moment, so that whoever goes on from there misses none. A mark of another version of the run doesn't count.
 # Each run that may be claimed from has a row, also without batches. One index range a run (batches_unfinished), from where the mark is.
+# All that is read is offered. Those that were left in the middle, and those without a mark, divide the page among them: a dense run
+# that was just published gets it nearly whole, beside any number of runs of which only the next second is new.
 UPCOMING = f"""
 WITH {_LIVE}, beyond AS MATERIALIZED (
-    SELECT live.*, greatest(live.now_ms, mark.through_ms) - live.origin_ms AS after_offset_ms
+    SELECT live.*, greatest(live.now_ms, mark.through_ms) - live.origin_ms AS after_offset_ms,
+           coalesce(mark.more AND mark.through_ms < live.now_ms + :horizon_ms, true) AS more
     FROM live
-    LEFT JOIN unnest(CAST(:ids AS uuid[]), CAST(:versions AS text[]), CAST(:throughs AS bigint[])) AS mark (id, version, through_ms)
-        ON mark.id = live.id AND mark.version = live.version
-), soon AS MATERIALIZED (
-    SELECT beyond.id, ahead.number, ahead.attempt + 1 AS attempt, beyond.origin_ms + ahead.offset_ms AS due_ms, ahead.records
-    FROM beyond CROSS JOIN LATERAL (
-        SELECT b.number, b.attempt, b.offset_ms, cardinality(b.record_offsets) AS records FROM batches b
-        WHERE b.simulation_id = beyond.id AND b.state <> 2 AND b.state = {PENDING}
-          AND b.offset_ms > beyond.after_offset_ms AND b.offset_ms <= beyond.now_offset_ms + :horizon_ms
-          AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
-        ORDER BY b.offset_ms FETCH FIRST :limit ROWS WITH TIES
-    ) ahead
-    ORDER BY due_ms FETCH FIRST :limit ROWS WITH TIES
-), columns AS (
-    SELECT id, array_agg(number) AS numbers, array_agg(attempt) AS attempts, array_agg(due_ms) AS dues_ms, array_agg(records) AS records
-    FROM soon GROUP BY id
+    LEFT JOIN unnest(CAST(:ids AS uuid[]), CAST(:versions AS text[]), CAST(:throughs AS bigint[]), CAST(:mores AS boolean[]))
+        AS mark (id, version, through_ms, more) ON mark.id = live.id AND mark.version = live.version
+), asked AS MATERIALIZED (
+    SELECT beyond.*, greatest(CAST(:few AS bigint), CAST(:limit AS bigint) / CASE
+        WHEN beyond.more THEN count(*) FILTER (WHERE beyond.more) OVER () ELSE count(*) OVER () END) AS share
+    FROM beyond
 )
-SELECT live.id, live.portal, live.version, live.now_ms, c.numbers, c.attempts, c.dues_ms, c.records
-FROM live LEFT JOIN columns c ON c.id = live.id
+SELECT asked.id, asked.portal, asked.version, asked.now_ms, asked.share, c.numbers, c.attempts, c.dues_ms, c.records
+FROM asked CROSS JOIN LATERAL (
+    SELECT array_agg(ahead.number) AS numbers, array_agg(ahead.attempt + 1) AS attempts,
+           array_agg(asked.origin_ms + ahead.offset_ms) AS dues_ms, array_agg(ahead.records) AS records
+    FROM (
+        SELECT b.number, b.attempt, b.offset_ms, cardinality(b.record_offsets) AS records FROM batches b
+        WHERE b.simulation_id = asked.id AND b.state <> 2 AND b.state = {PENDING}
+          AND b.offset_ms > asked.after_offset_ms AND b.offset_ms <= asked.now_offset_ms + :horizon_ms
+          AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
+        ORDER BY b.offset_ms FETCH FIRST (asked.share) ROWS WITH TIES
+    ) ahead
+) c
 """
 
 # What waits after a retryable answer has no place in the order of due times: it comes by an index of its own (batches_waiting).
@@ -71,34 +78,54 @@ FROM live CROSS JOIN LATERAL (
 ORDER BY due_ms, live.id, soon.number LIMIT :limit
 """
 
-# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Of what is old enough to be
-# skipped only what was begun is offered. It is looked for among the oldest, not behind millions that are being skipped just now:
-# the sweep takes those away in a moment, and then it is among the oldest.
+# Each run's earliest come first, then each run's second, and so on: a big run never starves a small one. Within a turn those come first
+# that were never served, then those whose last time lies furthest back: a queue may have fewer places than there are runs, and by due
+# time the same old ones would fill it in each tick. Of what is old enough to be skipped only what was begun is offered. It is looked for
+# among the oldest, not behind millions that are being skipped just now: the sweep takes those away in a moment, and then it is among the
+# oldest.
+# A run gives no more than a share of what is asked for: a thousand runs with a backlog would each have to read all of it, for a few rows
+# of each. Where few runs have one the share is too small: see `overdue`.
 OVERDUE = f"""
-WITH {_LIVE}
-SELECT live.id, live.portal, late.number, late.attempt, late.records,
+WITH {_LIVE}, share AS MATERIALIZED (
+    SELECT least(:limit, greatest({FEW_OVERDUE}, :shares * CAST(:limit AS bigint) / greatest(1, count(*)))) AS size,
+           {LOOKED_AT} / greatest(1, count(*)) AS looked_at
+    FROM live
+)
+SELECT live.id, live.portal, late.number, late.attempt, late.records, share.size AS share,
        greatest(live.origin_ms + late.offset_ms, {to_ms("late.free_at")}) AS due_ms,
        row_number() OVER (PARTITION BY live.id ORDER BY late.offset_ms, late.number) AS turn
-FROM live CROSS JOIN LATERAL (
-    (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at, cardinality(b.record_offsets) AS records FROM batches b
-     WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
-       AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= live.now_offset_ms
-       AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
-     ORDER BY b.offset_ms LIMIT :limit)
-    UNION ALL
-    (SELECT o.number, o.attempt, o.offset_ms, o.not_before, o.records FROM (
-         SELECT b.number, b.attempt, b.offset_ms, b.not_before, cardinality(b.record_offsets) AS records FROM batches b
-         WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.skip_offset_ms
+FROM live CROSS JOIN share CROSS JOIN LATERAL (
+    SELECT * FROM (
+        (SELECT b.number, b.attempt, b.offset_ms, b.not_before AS free_at, cardinality(b.record_offsets) AS records FROM batches b
+         WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING}
+           AND b.offset_ms > live.skip_offset_ms AND b.offset_ms <= live.now_offset_ms
            AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
-         ORDER BY b.offset_ms LIMIT greatest(:limit, {LOOKED_AT})) o
-     WHERE o.attempt > 0
-     ORDER BY o.offset_ms LIMIT :limit)
-    UNION ALL
-    (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at, cardinality(b.record_offsets) AS records FROM batches b
-     WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
-     ORDER BY b.lease_until LIMIT :limit)
+         ORDER BY b.offset_ms LIMIT share.size)
+        UNION ALL
+        (SELECT o.number, o.attempt, o.offset_ms, o.not_before, o.records FROM (
+             SELECT b.number, b.attempt, b.offset_ms, b.not_before, cardinality(b.record_offsets) AS records FROM batches b
+             WHERE b.simulation_id = live.id AND b.state <> 2 AND b.state = {PENDING} AND b.offset_ms <= live.skip_offset_ms
+               AND (b.not_before IS NULL OR b.not_before <= statement_timestamp())
+             ORDER BY b.offset_ms LIMIT greatest(share.size, share.looked_at)) o
+         WHERE o.attempt > 0
+         ORDER BY o.offset_ms LIMIT share.size)
+        UNION ALL
+        (SELECT b.number, b.attempt, b.offset_ms, b.lease_until AS free_at, cardinality(b.record_offsets) AS records FROM batches b
+         WHERE b.simulation_id = live.id AND b.state = {CLAIMED} AND b.lease_until <= statement_timestamp()
+         ORDER BY b.lease_until LIMIT share.size)
+    ) late
+    ORDER BY late.offset_ms, late.number LIMIT share.size
 ) late
-ORDER BY turn, due_ms, live.id LIMIT :limit
+LEFT JOIN unnest(CAST(:served AS uuid[])) WITH ORDINALITY AS served (id, place) ON served.id = live.id
+ORDER BY turn, served.place NULLS FIRST, due_ms, live.id LIMIT :limit
+"""
+
+# The first unfinished batch of each run, by index.
+PORTALS_WITH_WORK = f"""
+WITH {_LIVE}
+SELECT DISTINCT live.portal FROM live CROSS JOIN LATERAL (
+    SELECT FROM batches b WHERE b.simulation_id = live.id AND b.state <> 2 ORDER BY b.offset_ms LIMIT 1
+) one
 """
 
 
@@ -108,6 +135,7 @@ class Mark:
 
     version: str
     through_ms: int  # all that is due by then
+    more: bool = False  # it was left in the middle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,11 +144,19 @@ class Page:
 
     offers: Offers
     marks: Mapping[UUID, Mark]  # of the runs that may be claimed from
-    complete: bool  # nothing else is due within the horizon
+    left_at_ms: int | None  # how far from now that run has come of those left in the middle which has come least far
+
+    @property
+    def complete(self) -> bool:
+        """Nothing else is due within the horizon."""
+        return self.left_at_ms is None
 
 
-def page(engine: Engine, marks: Mapping[UUID, Mark], *, horizon_ms: int, limit: int, portals: Collection[str] | None = None) -> Page:
-    """The next `limit` PENDING batches, and all due with the last of them, that become claimable within `horizon_ms` but aren't yet.
+def page(
+    engine: Engine, marks: Mapping[UUID, Mark], *, horizon_ms: int, limit: int, portals: Collection[str] | None = None, few: int = FEW_AHEAD
+) -> Page:
+    """The PENDING batches that become claimable next, within `horizon_ms` but not yet: about `limit`, in equal shares, of each run its
+    earliest, and all due with the last of them. Never more than twice `limit` and `few` of each run, but for those of one moment.
 
     Of a run without a mark, or of another version than its mark's: all that lie ahead. None that waits after a retryable answer: those
     are `waiting`'s. `portals`: of their runs only.
@@ -129,20 +165,24 @@ def page(engine: Engine, marks: Mapping[UUID, Mark], *, horizon_ms: int, limit: 
         "ids": list(marks),
         "versions": [mark.version for mark in marks.values()],
         "throughs": [mark.through_ms for mark in marks.values()],
+        "mores": [mark.more for mark in marks.values()],
         "horizon_ms": horizon_ms,
         "limit": limit,
+        "few": few,
         "portals": None if portals is None else list(portals),
     }
     rows = _read(engine, UPCOMING, given)
-    offers = _in_order([row for row in rows if row.numbers])
-    complete = len(offers) < limit
-    reached = {row.id: Mark(row.version, row.now_ms + horizon_ms if complete else int(offers.due_ms[-1])) for row in rows}
-    return Page(offers=offers, marks={id_: _further(mark, marks.get(id_)) for id_, mark in reached.items()}, complete=complete)
+    reached = {row.id: _mark(row, horizon_ms) for row in rows}
+    return Page(
+        offers=_in_order([row for row in rows if row.numbers]),
+        marks={id_: _further(mark, marks.get(id_)) for id_, mark in reached.items()},
+        left_at_ms=min((reached[row.id].through_ms - row.now_ms for row in rows if reached[row.id].more), default=None),
+    )
 
 
 def upcoming(engine: Engine, *, horizon_ms: int, limit: int) -> Offers:
     """PENDING batches that become claimable within `horizon_ms` from now, but aren't yet; earliest first, at most `limit`."""
-    ahead = page(engine, {}, horizon_ms=horizon_ms, limit=limit).offers
+    ahead = page(engine, {}, horizon_ms=horizon_ms, limit=limit, few=limit).offers
     again = waiting(engine, horizon_ms=horizon_ms, limit=limit)
     return Offers.of(sorted([*ahead.counted(), *again.counted()], key=lambda each: each[0].due_ms)[:limit]) if again else ahead[:limit]
 
@@ -153,26 +193,24 @@ def waiting(engine: Engine, *, horizon_ms: int, limit: int, portals: Collection[
     return Offers.of(_offer(row) for row in _read(engine, WAITING, given))
 
 
-def overdue(engine: Engine, portal: str, *, limit: int) -> Offers:
+def overdue(engine: Engine, portal: str, *, limit: int, served: Sequence[UUID] = ()) -> Offers:
     """Batches of `portal` that a claim would get now, expired leases included: round robin over runs, each run's earliest first.
 
+    `served`: runs that had their turn already, the one whose turn lies furthest back first; within a turn all others come before them.
     A batch that was missed is among them until missedRecords decided about it, which the dispatcher lets happen before it asks.
     """
-    return Offers.of(_offer(row) for row in _read(engine, OVERDUE, {"limit": limit, "portals": [portal]}))
+    given = {"limit": limit, "portals": [portal], "served": list(served)}
+    shares = FIRST_SHARES
+    rows = _read(engine, OVERDUE, {**given, "shares": shares})
+    while len(rows) < limit and any(row.turn >= row.share for row in rows):  # most runs have less than their share, and others more
+        shares *= SHARES_GROW
+        rows = _read(engine, OVERDUE, {**given, "shares": shares})
+    return Offers.of(_offer(row) for row in rows)
 
 
 def portals_with_work(engine: Engine) -> list[str]:
     """Portals of runs that may be claimed from and have unfinished batches, in alphabetical order."""
-    with transaction(engine) as connection:
-        return list(
-            connection.scalars(
-                text(f"""
-                    SELECT DISTINCT s.portal FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
-                    WHERE {CLAIMABLE_RUN} AND EXISTS (SELECT FROM batches b WHERE b.simulation_id = s.id AND b.state <> 2)
-                    ORDER BY s.portal
-                """)
-            )
-        )
+    return sorted(row.portal for row in _read(engine, PORTALS_WITH_WORK, {"portals": None}))
 
 
 def _read(engine: Engine, statement: str, given: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -198,6 +236,11 @@ def _in_order(rows: Sequence[Row[Any]]) -> Offers:
 
 def _column(parts: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.fromiter(chain.from_iterable(parts), dtype=np.int64)
+
+
+def _mark(row: Row[Any], horizon_ms: int) -> Mark:
+    more = row.numbers is not None and len(row.numbers) >= row.share
+    return Mark(row.version, max(row.dues_ms) if more else row.now_ms + horizon_ms, more)
 
 
 def _further(reached: Mark, before: Mark | None) -> Mark:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.messages import storable
 from simulation_core.ledger.rows import runs_by_id
-from simulation_core.ledger.sql import CLAIMED, DONE, PENDING, after_ms, to_ms
+from simulation_core.ledger.sql import CLAIMED, DONE, IN_INDEX_ORDER, PENDING, after_ms, to_ms
 from simulation_core.ledger.values import ClaimRequest, Early, ErrandState, Offer, Refused, Run
 from simulation_core.reasons import Reason
 
@@ -75,17 +75,18 @@ ON CONFLICT (simulation_id, kind, number) DO UPDATE SET
 WHERE e.token <> excluded.token
 """
 
-_WAITS = f"e.state = {PENDING} AND e.not_before <= {after_ms(':horizon_ms')}"
 _ABANDONED = f"e.state = {CLAIMED} AND e.lease_until <= statement_timestamp()"
 
-# Of each portal and kind the earliest: a portal that isn't served keeps no other one waiting.
+# Of each portal and kind the earliest: a portal that isn't served keeps no other one waiting. What is done isn't read, nor what waits for
+# longer: both may be many times as much (errands_open).
 OFFERS = f"""
 SELECT kind, simulation_id, number, attempt + 1 AS attempt, portal, due_ms
 FROM (
     SELECT e.kind, e.simulation_id, e.number, e.attempt, s.portal, {to_ms("coalesce(e.lease_until, e.not_before)")} AS due_ms,
            row_number() OVER (PARTITION BY e.kind, s.portal ORDER BY e.not_before, e.simulation_id, e.number) AS turn
     FROM errands e JOIN simulations s ON s.id = e.simulation_id
-    WHERE e.state <> 2 AND (({_WAITS}) OR ({_ABANDONED})) AND s.portal = ANY(CAST(:portals AS text[]))
+    WHERE e.state <> 2 AND e.not_before <= {after_ms(":horizon_ms")} AND (e.state = {PENDING} OR ({_ABANDONED}))
+      AND s.portal = ANY(CAST(:portals AS text[]))
 ) o WHERE turn <= :limit ORDER BY due_ms, simulation_id, number
 """
 
@@ -142,6 +143,7 @@ def drop(engine: Engine, simulation_id: UUID, kind: str) -> bool:
 def offers(engine: Engine, *, portals: Collection[str], horizon_ms: int, limit: int) -> dict[str, list[Offer]]:
     """What should be in Redis, by kind: `limit` of each portal and kind at most. May be offered again at any time without harm."""
     with transaction(engine) as connection:
+        connection.execute(text(IN_INDEX_ORDER))
         rows = connection.execute(text(OFFERS), {"portals": list(portals), "horizon_ms": horizon_ms, "limit": limit}).all()
     found: dict[str, list[Offer]] = {}
     for kind, simulation_id, number, attempt, portal, due_ms in rows:

@@ -1,6 +1,6 @@
 """Judging spec.missedRecords: when a run is let go, and while it goes on. The decision itself is plan.missed's.
 
-Every judgement holds the run's control row. Claims hold it FOR SHARE, so there is none under way that saw neither the old state nor the
+Every judgement holds the run alone. Claims share it, so there is none under way that saw neither the old state nor the
 new one: a batch was begun before, and is finished, or is judged, and no claim gets it any more.
 """
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from simulation_core.clock import from_ms
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.sql import CLAIMABLE_RUN, MISSED_RECORDS, NEVER_BEGUN, NOW_MS, ORIGIN_MS, SKIP_OFFSET_MS, to_ms_down
 from simulation_core.plan.missed import MISSED_AFTER_MS, Missed, ShiftBy, SkipUntil, decide
 from simulation_core.spec import MissedRecords
@@ -24,9 +25,6 @@ from simulation_core.spec import MissedRecords
 _log = logging.getLogger(__name__)
 
 RUNS_A_CALL = 200  # a few milliseconds each; after an outage of everything the other runs' turn comes a second later
-
-# Guarantees: until this transaction ends, no claim of the run commits, and nobody else judges, suspends or resumes it.
-HOLD_RUN = text("SELECT FROM simulation_control WHERE simulation_id = :id FOR NO KEY UPDATE")
 
 _LIVE = f"""
 live AS MATERIALIZED (
@@ -79,7 +77,7 @@ class Judged:
 def judge_what_was_let_go(connection: Connection, id: UUID) -> Missed | None:  # noqa: A002 - the column's name
     """After a resume, or at the plan's publication: what was due by the moment the run was last let go was missed.
 
-    The caller's transaction holds the control row. None: nothing of the run can be claimed, or it catches up.
+    The caller's transaction holds the run. None: nothing of the run can be claimed, or it catches up.
     """
     return _judge(connection, id, missed_after_ms=None)
 

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Engine, text
 from simulation_core.errors import PlanIncompleteError, RunPurgedError
 from simulation_core.ledger import copying
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.missed import HOLD_RUN, judge_what_was_let_go
+from simulation_core.ledger.holding import HOLD_RUN
+from simulation_core.ledger.missed import judge_what_was_let_go
 from simulation_core.plan import Plan
 
 # Guarantees: of two that store the same stretch, one moves the watermark; the other rolls its rows back.
 _MOVE_WATERMARK = text("""
 UPDATE simulations SET batches_stored = :stored, updated_at = statement_timestamp()
-WHERE id = :id AND batches_stored = :first AND batches_total IS NULL AND purged_at IS NULL
+WHERE id = :id AND batches_stored = :first AND batches_total IS NULL AND coalesce(purging_at, purged_at) IS NULL
 """)
 
 # Guarantees: published once, and only whole. A suspended run keeps its status; its resume finds the plan.
@@ -89,7 +90,7 @@ def is_published(engine: Engine, id: UUID) -> bool:  # noqa: A002
 
 def _refuse_purged(engine: Engine, id: UUID) -> None:  # noqa: A002
     with transaction(engine) as connection:
-        if connection.scalar(text("SELECT purged_at IS NOT NULL FROM simulations WHERE id = :id"), {"id": id}):
+        if connection.scalar(text("SELECT coalesce(purging_at, purged_at) IS NOT NULL FROM simulations WHERE id = :id"), {"id": id}):
             raise RunPurgedError(f"simulation {id} ended so long ago that retention removed its plan: it can't be planned again")
 
 

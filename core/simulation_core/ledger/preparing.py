@@ -18,7 +18,8 @@ RECORDS_A_PAGE = 20  # what one question to a model is about. Stored errands are
 MOST_OPEN = 60  # pages of a run that wait or are under way: a dense run comes back for more, and others get their turn
 
 # Guarantees: each page becomes an errand once, in order, when its first record is due within the lead; those whose records are all due
-# already never do. Two look-ups by index a run, whatever the plan's size.
+# already never do. Of a run that wants a model, by index: the first and the last batch within the lead, the last page there is, and the
+# pages that are open, at most MOST_OPEN; those that are done, which stay as long as the run, aren't read.
 OPEN_PAGES = f"""
 WITH live AS MATERIALIZED (
     SELECT s.id, {NOW_MS} - {ORIGIN_MS} AS now_offset_ms

@@ -52,7 +52,7 @@ def to_run(row: RowMapping | Mapping[str, Any]) -> Run:
         message=row["message"],
         finished_ms=_optional_ms(row["finished_at"]),
         deleted_ms=_optional_ms(row["deleted_at"]),
-        purged=row["purged_at"] is not None,
+        purged=row["purging_at"] is not None or row["purged_at"] is not None,
         retry_token=row["retry_token"],
         retried_records=row["retried_records"],
     )

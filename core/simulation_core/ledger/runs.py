@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from simulation_core.kinds import Kind
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.rows import runs_by_id
 from simulation_core.ledger.values import Run
 from simulation_core.reasons import Reason
@@ -59,7 +60,7 @@ def mark_failed(engine: Engine, id: UUID, reason: Reason, message: str) -> None:
     """Ends a run that can't go on. What is terminal stays as it is; no claim of the run commits after this returned."""
     with transaction(engine) as connection:
         # Waits for claims under way; later ones read the status after it.
-        connection.execute(text("SELECT FROM simulation_control WHERE simulation_id = :id FOR UPDATE"), {"id": id})
+        connection.execute(HOLD_RUN, {"id": id})
         connection.execute(
             text("""
                 UPDATE simulations SET status = 'FAILED', reason = :reason, message = :message,

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from simulation_core.ledger.claims import HOLD_CONTROL
 from simulation_core.ledger.endings import COUNT_AND_END
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import SHARE_RUNS
 from simulation_core.ledger.sql import CLAIMABLE_RUN, DONE, IN_INDEX_ORDER, NEVER_BEGUN, SKIP_OFFSET_MS
 from simulation_core.ledger.values import Outcome
 from simulation_core.reasons import Reason
@@ -37,7 +37,7 @@ ORDER BY r.updated_at, r.id
 """
 
 # Guarantees:
-# - only what was never begun is skipped, of a run that is on; it holds the control row, so that a suspension or an end is not overtaken
+# - only what was never begun is skipped, of a run that is on; it shares the run, so that a suspension or an end is not overtaken
 # - counters and status move in the statement that skips; it ends the run by the same words as a finish
 # - it waits for no batch: whoever holds one was first, and the next sweep finds what is left. So sweeps and claims can't deadlock
 SWEEP = f"""
@@ -85,7 +85,7 @@ def sweep(engine: Engine, id: UUID, *, limit: int = BATCHES_A_STATEMENT) -> Swep
     """
     try:
         with transaction(engine) as connection:
-            connection.execute(text(HOLD_CONTROL), {"simulations": [id]})
+            connection.execute(text(SHARE_RUNS), {"simulations": [id]})
             connection.execute(text(IN_INDEX_ORDER))
             row = connection.execute(text(SWEEP), {"id": id, "limit": limit, "exceeded": Reason.FAILURE_POLICY_EXCEEDED.value}).one()
     except SQLAlchemyError:

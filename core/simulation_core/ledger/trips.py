@@ -3,7 +3,7 @@
 The driver sends statements and the commit together, and Postgres carries them out one after the other: each still has a snapshot of its
 own, and what they lock is held for no round trip. Waiting for each answer took longer than the statements of a small group.
 
-Postgres carries out what it was sent also for a client that died meanwhile. So what may wait for long, as for the lock on a control row,
+Postgres carries out what it was sent also for a client that died meanwhile. So what may wait for long, as for a run that another holds,
 is a trip of its own: else a claim that waited would be committed for nobody, and keep its batch from others until the lease ends.
 """
 

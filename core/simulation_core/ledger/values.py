@@ -29,7 +29,7 @@ class Status(enum.StrEnum):
 
 
 class RunState(enum.StrEnum):
-    """`simulation_control.run_state`: what is wanted. Claims and renewals hold it FOR SHARE: a change waits for them."""
+    """`simulation_control.run_state`: what is wanted. A change waits for claims and renewals: see ledger.holding."""
 
     RUNNING = "RUNNING"
     SUSPENDED = "SUSPENDED"
@@ -73,7 +73,7 @@ class Run:
     message: str | None
     finished_ms: int | None  # of the last end: a run may be reopened
     deleted_ms: int | None
-    purged: bool = False  # retention removed its batches and what was recorded about single records
+    purged: bool = False  # retention removed, or is removing, its batches and what was recorded about single records
     retry_token: str | None = None  # the last wish to retry what failed that was carried out
     retried_records: int | None = None  # how many it tried again
 

@@ -55,6 +55,12 @@ def outages_translated() -> Iterator[None]:
         raise
 
 
+def clock_s(redis: Redis) -> float:
+    """Redis's clock, by which its scripts judge: by one that is ahead of it, what others have under way would count as abandoned."""
+    seconds, microseconds = redis.time()
+    return float(seconds) + float(microseconds) / 1_000_000
+
+
 def eviction_policy(redis: Redis) -> str | None:
     """`maxmemory-policy`, or None where the server doesn't say (hosted ones often hide CONFIG). Only noeviction never loses jobs."""
     try:

@@ -5,7 +5,6 @@ A job is a hint: what it stands for is in the ledger. So what is lost here costs
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
@@ -17,7 +16,7 @@ from rq.utils import utcformat
 
 from simulation_core.kinds import Kind
 from simulation_core.queue.admission import Admission, Gate, parse_admission
-from simulation_core.queue.connection import outages_translated
+from simulation_core.queue.connection import clock_s, outages_translated
 from simulation_core.queue.jobs import SCHEDULED, WAKE, job_data
 from simulation_core.queue.taking_scripts import ACKNOWLEDGE, GIVE_BACK, PUT_BACK, TAKE
 
@@ -84,12 +83,15 @@ class Intake:
 
     def prolong(self, jobs: Iterable[Job]) -> None:
         """A full lease from now, for those still held."""
-        ends: dict[str, dict[str, float]] = defaultdict(dict)
+        held: dict[str, list[str]] = defaultdict(list)
         for job in jobs:
-            ends[job.queue][f"{job.id}:{self._worker}"] = round(time.time() + self._lease_seconds, 3)
+            held[job.queue].append(f"{job.id}:{self._worker}")
+        if not held:
+            return
         with outages_translated(), self._redis.pipeline(transaction=False) as pipeline:
-            for queue, members in ends.items():
-                pipeline.zadd(f"rq:wip:{queue}", members, xx=True)
+            ends_s = round(clock_s(self._redis) + self._lease_seconds, 3)
+            for queue, members in held.items():
+                pipeline.zadd(f"rq:wip:{queue}", dict.fromkeys(members, ends_s), xx=True)
             pipeline.execute()
 
     def acknowledge(self, jobs: Sequence[Job], *, left: int) -> int:

@@ -21,7 +21,7 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """What the ledger says wants a worker, in batches."""
+    """What the ledger says wants a worker, in batches; counted no further than the largest number of workers can have."""
 
     due: int  # due now and not finished, those under way included
     due_within_lead: int  # falls due before a worker asked for now could begin
@@ -73,8 +73,8 @@ def rise_at_once(wanted: int, demand: Demand, seen: Observation) -> Decision | N
     if wanted <= seen.replicas:
         return None
     if demand.due_within_lead > demand.due:
-        return Decision(wanted, Reason.DUE_SOON, f"{demand.due_within_lead} batches fall due within {seen.lead_seconds:.0f} s")
-    return Decision(wanted, Reason.BACKLOG, f"{demand.due} batches are due")
+        return Decision(wanted, Reason.DUE_SOON, f"{_told(demand.due_within_lead, seen)} fall due within {seen.lead_seconds:.0f} s")
+    return Decision(wanted, Reason.BACKLOG, f"{_told(demand.due, seen)} are due")
 
 
 def stay_when_right(wanted: int, seen: Observation) -> Decision | None:
@@ -90,3 +90,7 @@ def stay_while_cooling_down(seen: Observation) -> Decision | None:
 
 def fall(wanted: int, demand: Demand, seen: Observation) -> Decision:
     return Decision(wanted, Reason.QUIET, f"{demand.batches} batches are due or fall due within {seen.lead_seconds:.0f} s")
+
+
+def _told(batches: int, seen: Observation) -> str:
+    return f"{batches} batches{' or more' if batches >= seen.maximum * seen.batches_per_replica else ''}"

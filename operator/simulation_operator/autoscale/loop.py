@@ -82,7 +82,8 @@ class Autoscaler:
     async def _demand(self) -> Demand | None:
         try:
             lead_ms = self.settings.worker_lead_seconds * 1000
-            found = await self.threads.ledger(backlog, self.engine, portals=list(self.portals.current), lead_ms=lead_ms)
+            most = self.settings.maximum_workers * self.settings.batches_per_worker  # no more workers are asked for however much there is
+            found = await self.threads.ledger(backlog, self.engine, portals=list(self.portals.current), lead_ms=lead_ms, most=most)
         except LedgerUnavailableError:
             return None
         return Demand(due=found.due, due_within_lead=found.due_within_lead)

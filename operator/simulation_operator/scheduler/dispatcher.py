@@ -29,6 +29,7 @@ from simulation_core.reasons import Reason
 from simulation_operator.scheduler.decide import Feed, behind, by_queue, ceilings, feeds
 from simulation_operator.scheduler.metrics import Metrics
 from simulation_operator.scheduler.mix import Mix
+from simulation_operator.scheduler.turns import Turns
 from simulation_operator.scheduler.walk import Walk
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ HORIZON_MS = 60_000
 PREPARE_LEAD_MS = 120_000  # a language model has so long: two answers of 45 s, and a turn in the queue
 TRUSTED_TICKS = 30  # then everything is offered again: a loss between a tick's epoch and its offers shows in no counter
 UPCOMING_SECONDS = 0.4  # a tick's share for what is new in the horizon; a dense run that was just published takes several
-RECONCILE_SECONDS = 0.05  # a tick's share for offering again: two pages, which is twice what falls due in a second of the densest traffic
+RECONCILE_SECONDS = 0.05  # a tick's share for offering again: a page at least, which is what falls due in a second of the densest traffic
 WAITING_LIMIT = 5_000  # of what waits to be tried again the earliest: they are all looked at in each tick
 ERRANDS_LIMIT = 100  # of a portal and kind: as many as its queue may hold
 SWEEP_SECONDS = 0.3  # a tick's share for skipping: offering comes each second, whatever is to be skipped
@@ -81,6 +82,7 @@ class Dispatcher:
         self._one_at_a_time = threading.Lock()  # the operator ticks from several threads
         self._epoch = Epoch(scheduler.connection)
         self._mix = Mix()
+        self._turns = Turns()
         self._upcoming = Walk(engine, self._offer_upcoming, horizon_ms=horizon_ms)
         self._again = Walk(engine, self._offer_again, horizon_ms=horizon_ms)
         self._ticks = 0
@@ -169,12 +171,21 @@ class Dispatcher:
         overdue = {feed.portal: self._overdue(feed) for feed in fed}
         self._keep_ceilings(portals)  # by the batches it sees now
         self._scheduler.behind = behind(fed, with_work, {portal: len(offers) for portal, offers in overdue.items()})
-        return sum(self._offer(self._not_queued(offers, portal), "overdue") for portal, offers in overdue.items())
+        return sum(self._feed(portal, offers) for portal, offers in overdue.items())
 
     def _overdue(self, feed: Feed) -> Offers:
-        offers = dispatch.overdue(self._engine, feed.portal, limit=feed.limit)
-        self._mix.saw_overdue(feed.portal, offers, is_behind=len(offers) >= feed.limit)
+        offers = dispatch.overdue(self._engine, feed.portal, limit=feed.limit, served=self._turns.served(feed.portal))
+        is_behind = len(offers) >= feed.limit
+        self._mix.saw_overdue(feed.portal, offers, is_behind=is_behind)
+        if not is_behind:
+            self._turns.forget(feed.portal)
         return offers
+
+    def _feed(self, portal: str, overdue: Offers) -> int:
+        offers = self._not_queued(overdue, portal)
+        added = self._offer(offers, "overdue")
+        self._turns.note(portal, offers, added)
+        return added
 
     def _not_queued(self, offers: Offers, portal: str) -> Offers:
         """The script would skip the others as well, but read the whole queue for each few hundred of them."""

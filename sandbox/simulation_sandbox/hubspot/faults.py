@@ -18,6 +18,7 @@ from simulation_sandbox.hubspot.limits import TEN_SECONDLY
 class FaultKind(enum.StrEnum):
     LATENCY = "latency"  # wait, then go on as usual
     STATUS = "status"  # refuse without doing anything
+    ECHO = "echo"  # refuse without doing anything, and repeat the call's credential, as a careless proxy does
     LOSE_RESPONSE = "lose_response"  # do the work, then close the connection without a word
     LATE_WRITE = "late_write"  # close the connection without a word, and do the work afterwards
     RACE = "race"  # somebody else's upsert of the same new keys comes first: what is new is written, and the answer is 409
@@ -65,9 +66,11 @@ class Fault:
             "taken": self.taken,
         }
 
-    def refusal(self) -> Answer:
+    def refusal(self, authorization: str = "") -> Answer:
         """The answer HubSpot (or, for 5xx and 52x, the edge in front of it) gives with this status."""
         headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
+        if self.kind is FaultKind.ECHO:
+            return Answer(self.status, {"status": "error", "message": f"Refused: {authorization}", "category": "INJECTED_FAULT"}, headers)
         if self.status == 429:
             return rate_limited(TEN_SECONDLY, self.retry_after_seconds)
         if self.status in (502, 503, 504) or self.status >= 520:

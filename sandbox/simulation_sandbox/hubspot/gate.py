@@ -111,8 +111,8 @@ class Gate:
 
     def _answer(self, request: Request, raw: bytes, fault: Fault | None) -> Answer:
         with self.world.lock:
-            if fault is not None and fault.kind is FaultKind.STATUS:
-                answer, written = fault.refusal(), 0
+            if fault is not None and fault.kind in (FaultKind.STATUS, FaultKind.ECHO):
+                answer, written = fault.refusal(request.headers.get("authorization", "")), 0
             else:
                 answer, written = self._handled(request, raw)
                 if fault is not None and fault.kind is FaultKind.RACE and _wrote_new(answer):

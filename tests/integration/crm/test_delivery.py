@@ -253,12 +253,18 @@ def test_what_may_pass_is_postponed_and_no_further_call_is_made(crm: Crm, status
     assert crm.calls() - before == 1
 
 
-def test_a_500_may_be_the_records_own_fault_so_it_counts_and_holds_up_no_others(crm: Crm) -> None:
+def test_a_500_that_does_not_stay_costs_no_record_anything(crm: Crm) -> None:
     crm.fault("companies/batch", "status", status=500)
+    assert numbers(crm.deliver(*(b2b(i) for i in range(150))), Delivered) == list(range(150))
+
+
+def test_500s_that_stay_are_hubspots_trouble_and_no_further_call_is_made(crm: Crm) -> None:
+    before = crm.calls()
+    crm.fault("batch", "status", status=500, times=None)
     fates = crm.deliver(*(b2b(i) for i in range(150)))
-    assert numbers(fates, Postponed) == list(range(100))
-    assert all(fates[i].counts_as_try for i in range(100))
-    assert numbers(fates, Delivered) == list(range(100, 150))
+    assert numbers(fates, Postponed) == list(range(150))
+    assert not any(fate.counts_as_try for fate in fates.values())
+    assert crm.calls() - before == 3  # the call, and two of its records alone
 
 
 def test_retry_after_is_kept(crm: Crm) -> None:

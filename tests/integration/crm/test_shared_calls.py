@@ -92,6 +92,15 @@ def test_only_the_run_that_spoiled_it_is_halved_and_it_is_kept_apart_until_a_cle
     assert crm.quarantine.apart == frozenset()
 
 
+def test_a_delivery_that_was_paused_at_once_ends_no_quarantine(crm: Crm) -> None:
+    crm.somebody_has(TAKEN)
+    crm.deliver(part(ONE, consumer(ONE, 0, TAKEN)))
+    crm.fault("contacts/batch", times=1, status=429)
+    (fates,) = crm.deliver(part(ONE, consumer(ONE, 1)))
+    assert kinds(fates) == {Postponed}
+    assert crm.quarantine.apart == {str(ONE)}
+
+
 def test_a_conflict_over_records_that_are_there_already_writes_nothing_more(crm: Crm) -> None:
     """Another worker, thought dead, wrote them in that moment."""
     records = [consumer(ONE, i) for i in range(10)]
@@ -111,6 +120,27 @@ def test_what_is_not_there_after_a_conflict_is_written_together(crm: Crm) -> Non
     assert kinds(fates) == {Delivered}
     assert crm.calls() - before == 4
     assert crm.contacts() == 30
+
+
+@pytest.mark.parametrize("many", [1, 30])
+def test_contacts_that_lost_their_key_with_the_property_are_adopted_by_their_email(crm: Crm, many: int) -> None:
+    """Written, the answer lost, and then the property deleted and created anew: nobody has them by key, and their e-mails are taken."""
+    records = [consumer(ONE, i) for i in range(30)]
+    for record in records[:many]:
+        crm.somebody_has(record.contacts[0].email)
+    (fates,) = crm.deliver(part(ONE, *records))
+    assert kinds(fates) == {Delivered}
+    assert crm.contacts() == 30
+    (again,) = crm.deliver(part(ONE, *records))
+    assert {number: fate.crm_ids for number, fate in again.items()} == {number: fate.crm_ids for number, fate in fates.items()}
+
+
+def test_a_contact_of_ours_is_adopted_though_another_of_its_call_is_somebody_elses(crm: Crm) -> None:
+    crm.somebody_has(TAKEN)
+    crm.somebody_has(consumer(ONE, 1).contacts[0].email)
+    (fates,) = crm.deliver(part(ONE, consumer(ONE, 0), consumer(ONE, 1), consumer(ONE, 2, TAKEN)))
+    assert {number for number, fate in fates.items() if isinstance(fate, Delivered)} == {0, 1}
+    assert isinstance(fates[2], Rejected)
 
 
 def test_a_key_that_is_twice_in_a_call_fails_no_other(crm: Crm) -> None:

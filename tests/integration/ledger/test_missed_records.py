@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from simulation_core import clock
 from simulation_core.ledger import backlog, changes, claims, control, dispatch, finishes, missed, plans, progress, runs, skipping
-from simulation_core.ledger.claims import CLAIM, HOLD_CONTROL, MISSED, SKIPPED_SOON
+from simulation_core.ledger.claims import CLAIM, MISSED, SKIPPED_SOON
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.finishes import CLAIMED_SHIFT, finish_statement, parameters
 from simulation_core.ledger.groups import grouped
+from simulation_core.ledger.holding import SHARE_RUNS
 from simulation_core.ledger.sql import NEVER_BEGUN
 from simulation_core.ledger.values import Claimed, Early, Finish, Outcome, RecordResult, Refused, Status
 from simulation_core.plan.missed import ShiftBy, SkipUntil
@@ -201,7 +202,7 @@ def test_an_outage_of_many_runs_is_judged_a_bounded_number_at_a_time(engine, mak
 
 def claim_by(engine, run, statement, batch=0):
     with transaction(engine) as connection:
-        connection.execute(text(HOLD_CONTROL), {"simulations": [run.id]})
+        connection.execute(text(SHARE_RUNS), {"simulations": [run.id]})
         bounds = {"lease_ms": LEASE_MS, "missed_after_ms": MINUTE_MS}
         values = {**grouped([run.request(batch)]).parameters, **bounds}
         return connection.execute(text(statement), values).mappings().one()["is_claimed"]
@@ -232,7 +233,7 @@ def test_without_the_other_refusal_a_batch_is_delivered_that_is_being_skipped(en
 def a_claim_under_way(engine, run, waits):
     """A claim holds its locks, uncommitted, while `waits` runs what is given to it."""
     with transaction(engine) as connection:
-        connection.execute(text(HOLD_CONTROL), {"simulations": [run.id]})
+        connection.execute(text(SHARE_RUNS), {"simulations": [run.id]})
         bounds = {"lease_ms": LEASE_MS, "missed_after_ms": NEVER_MS}
         values = {**grouped([run.request()]).parameters, **bounds}
         assert connection.execute(text(CLAIM), values).mappings().one()["is_claimed"]
@@ -340,7 +341,7 @@ def test_a_run_that_is_suspended_or_ended_meanwhile_is_not_swept(engine, make_ru
 def test_suspend_waits_for_a_sweep_under_way(engine, started_five_minutes_ago, in_thread, waiting_backends, until):
     run = started_five_minutes_ago("Skip")
     with transaction(engine) as connection:
-        connection.execute(text(HOLD_CONTROL), {"simulations": [run.id]})
+        connection.execute(text(SHARE_RUNS), {"simulations": [run.id]})
         connection.execute(text(skipping.SWEEP), {"id": run.id, "limit": 1, "exceeded": ""})
         suspending = in_thread(lambda: control.suspend(engine, run.id))
         until(lambda: waiting_backends() == 1)
@@ -352,7 +353,7 @@ def test_two_sweeps_at_once_share_the_work_and_wait_for_no_batch(engine, make_ru
     run = make_run().spec(missedRecords="Skip").started_ms_ago(300_000).records(4).published()
     swept = []
     with transaction(engine) as connection:
-        connection.execute(text(HOLD_CONTROL), {"simulations": [run.id]})
+        connection.execute(text(SHARE_RUNS), {"simulations": [run.id]})
         connection.execute(text(skipping.SWEEP), {"id": run.id, "limit": 2, "exceeded": ""})
         second = in_thread(lambda: swept.append(skipping.sweep(engine, run.id)))
         until(lambda: waiting_backends() == 1)  # for the counters, with the other two batches in hand

@@ -14,6 +14,7 @@ from simulation_core.ledger.sql import taken_for_few
 from simulation_core.ledger.values import Fence, Finish, Outcome, RecordResult
 
 SIZE = 3000
+NO_MARKS = {"ids": [], "versions": [], "throughs": [], "mores": []}
 
 
 @pytest.fixture
@@ -86,10 +87,10 @@ def test_taken_for_large_a_group_would_be_joined_with_all_of_a_partition(engine,
 def test_what_is_asked_of_all_runs_finds_each_run_s_rows_by_index(engine, large_runs, generic):
     ids = [run.id for run in large_runs]
     questions = {
-        "upcoming": (dispatch.UPCOMING, {"horizon_ms": 60_000, "limit": 100, "portals": None, "ids": [], "versions": [], "throughs": []}),
+        "upcoming": (dispatch.UPCOMING, {**NO_MARKS, "horizon_ms": 60_000, "limit": 100, "few": 4, "portals": None}),
         "waiting": (dispatch.WAITING, {"horizon_ms": 60_000, "limit": 100, "portals": ["default"]}),
-        "overdue": (dispatch.OVERDUE, {"limit": 100, "portals": ["default"]}),
-        "backlog": (backlog.BACKLOG, {"lead_ms": 15_000, "portals": ["default"]}),
+        "overdue": (dispatch.OVERDUE, {"limit": 100, "portals": ["default"], "served": ids, "shares": 2}),
+        "backlog": (backlog.BACKLOG, {"lead_ms": 15_000, "portals": ["default"], "most": 100, "content_for": ["default"]}),
         "progress": (progress.PROGRESS, {"ids": ids}),
         "missed": (missed.CANDIDATES, {"id": None, "missed_after_ms": 60_000, "limit": 100}),
         "earliest missed": (missed.LOOK, {"id": ids[0]}),

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from simulation_core.errors import LedgerBusyError, RunPurgedError
-from simulation_core.ledger import claims, control, finishes, partitions, plans, progress, retention, runs
+from simulation_core.ledger import claims, control, finishes, partitions, plans, progress, retention, retrying, runs
 from simulation_core.ledger.engine import transaction
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.locks import Patience
 from simulation_core.ledger.values import Claimed, Finish, Outcome, RecordResult, Status
 from simulation_core.reasons import Reason
@@ -248,3 +249,57 @@ def test_a_plan_that_comes_after_the_purge_is_not_stored(engine, make_run):
     with pytest.raises(RunPurgedError):
         plans.store(engine, run.id, run.plan, 2)
     assert rows(engine, run)["batches"] == 0
+
+
+def test_what_is_being_purged_is_not_reopened_and_the_wish_is_remembered(engine, make_run):
+    """A half of it would be missing, and the run would go on for ever."""
+    run = ended(finished(make_run().records(10).published()))
+    assert not purge(engine, run, go_on=lambda: False)  # the failed record is still there
+    assert run.column("purging_at") is not None
+    assert retrying.retry_failed(engine, run.id, "one") == 0
+    found = runs.get(engine, run.id)
+    assert (found.status, found.purged, found.retry_token, found.records_failed) == (Status.FAILED, True, "one", 1)
+    assert purge(engine, run)
+    assert retrying.retry_failed(engine, run.id, "two") == 0
+    assert runs.get(engine, run.id).retry_token == "two"
+
+
+def test_a_retry_that_waited_for_the_beginning_of_a_purge_sees_it(engine, make_run, in_thread, waiting_backends, until):
+    run = ended(finished(make_run().records(2).published()))
+    tried = []
+    with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": run.id})
+        retry = in_thread(lambda: tried.append(retrying.retry_failed(engine, run.id, "one")))
+        until(lambda: waiting_backends() == 1)
+        connection.execute(text("UPDATE simulations SET purging_at = statement_timestamp() WHERE id = :id"), {"id": run.id})
+    retry.join(10)
+    assert tried == [0]
+    assert purge(engine, run)
+
+
+def test_a_purge_that_waited_for_a_retry_leaves_the_run_alone(engine, make_run, in_thread, waiting_backends, until, monkeypatch):
+    run = ended(finished(make_run().records(2).published()))
+    purged, threads, lock = [], [], retrying._lock
+
+    def lock_and_be_met_by_a_purge(*given):
+        locked = lock(*given)
+        threads.append(in_thread(lambda: purged.append(purge(engine, run))))
+        until(lambda: waiting_backends() == 1)
+        return locked
+
+    monkeypatch.setattr(retrying, "_lock", lock_and_be_met_by_a_purge)
+    assert retrying.retry_failed(engine, run.id, "one") == 1
+    threads[0].join(10)
+    assert purged == [False]
+    assert (runs.get(engine, run.id).status, rows(engine, run)["batches"]) == (Status.RUNNING, 2)
+    assert run.column("purging_at") is None
+
+
+def test_an_interrupted_purge_is_due_whatever_the_retention_is_by_then(engine, make_run):
+    run = ended(finished(make_run().records(10).published()))
+    allowed = iter([True, False])
+    assert not purge(engine, run, limit=3, go_on=lambda: next(allowed))
+    longer = DAY_SECONDS * 30
+    assert retention.due(engine, retention_seconds=longer) == [run.id]
+    assert retention.purge(engine, run.id, retention_seconds=longer)
+    assert rows(engine, run) == NOTHING

@@ -101,6 +101,56 @@ def test_in_many_transactions_it_comes_by_each_failure_once(engine, make_run):
     assert counts(engine, run) == (0, 0, 0)
 
 
+def meanwhile(monkeypatch, step, work):
+    """After this step of the next retry, which holds what it holds by then."""
+    done = getattr(retrying, step)
+
+    def then_work(*given):
+        answer = done(*given)
+        monkeypatch.setattr(retrying, step, done)
+        work()
+        return answer
+
+    monkeypatch.setattr(retrying, step, then_work)
+
+
+@pytest.mark.parametrize("step", ["_find", "_lock"])
+def test_claims_renewals_and_finishes_go_on_meanwhile(engine, make_run, in_thread, monkeypatch, step):
+    """Of a large run a retry takes seconds, and a worker has one thread that claims."""
+    run = make_run().records(3).batches_of(1).published()
+    fail(engine, run.claimed(0), 0)
+    held = run.claimed(1)
+    went_on = []
+
+    def work():
+        thread = in_thread(lambda: went_on.extend([run.claimed(2).fence, claims.renew(engine, [held.fence], 1000), deliver(engine, held)]))
+        thread.join(10)
+
+    meanwhile(monkeypatch, step, work)
+    assert retrying.retry_failed(engine, run.id, "one") == 1
+    assert went_on[1:] == [[True], True]
+
+
+def test_what_fails_behind_its_back_is_the_next_retrys(engine, make_run, monkeypatch):
+    run = make_run().records(3).batches_of(1).published()
+    fail(engine, run.claimed(1), 0)
+    meanwhile(monkeypatch, "_find", lambda: fail(engine, run.claimed(0), 0))
+    assert retrying.retry_failed(engine, run.id, "one") == 1
+    assert (counts(engine, run), runs.get(engine, run.id).retried_records) == ((0, 1, 0), 1)
+    assert retrying.retry_failed(engine, run.id, "two") == 1
+    assert counts(engine, run) == (0, 0, 0)
+
+
+def test_what_another_retry_was_faster_with_is_not_counted_twice(engine, make_run, monkeypatch):
+    run = make_run().records(3).batches_of(1).published()
+    for number in range(2):
+        fail(engine, run.claimed(number), 0)
+    meanwhile(monkeypatch, "_find", lambda: retrying.retry_failed(engine, run.id, "one"))
+    assert retrying.retry_failed(engine, run.id, "two") == 0
+    found = runs.get(engine, run.id)
+    assert (counts(engine, run), found.retry_token, found.retried_records) == ((0, 0, 0), "two", 0)
+
+
 def test_counters_are_exact_however_finishes_and_retries_meet(engine, make_run):
     run = make_run().records(60).batches_of(3).spec(failurePolicy={"maxFailedPercent": 100}).published()
     tokens = iter(range(10_000))

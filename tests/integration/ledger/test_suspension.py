@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 from sqlalchemy import text
 
 from simulation_core.ledger import claims, control, finishes, runs
-from simulation_core.ledger.claims import CLAIM, HOLD_CONTROL
+from simulation_core.ledger.claims import CLAIM
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.groups import grouped
+from simulation_core.ledger.holding import HOLD_RUN, SHARE_RUNS
 from simulation_core.ledger.values import Early, Refused, RunState, Status
 
 LEASE_MS = 60_000
@@ -33,26 +36,55 @@ def test_suspend_waits_for_a_claim_under_way_and_counts_it(engine, make_run, in_
         threads.append(in_thread(suspend))
         until(lambda: waiting_backends() == 1)
 
-    left = claims_seen_by_suspend(engine, run, HOLD_CONTROL, waits)
+    left = claims_seen_by_suspend(engine, run, SHARE_RUNS, waits)
     threads[0].join(10)
     assert left == [1]
     assert runs.get(engine, run.id).status is Status.RUNNING  # draining
 
 
-def test_without_the_lock_on_the_control_row_a_claim_commits_after_suspend_returned(engine, make_run, in_thread, waiting_backends, until):
-    """The guarantee broken on purpose: the same interleaving, FOR SHARE taken out."""
+def test_without_sharing_the_run_a_claim_commits_after_suspend_returned(engine, make_run, in_thread, waiting_backends, until):
+    """The guarantee broken on purpose: the same interleaving, the lock taken out."""
     run = make_run().published()
     with transaction(engine) as connection:  # as if a claim had been made before, so that suspend has no row of the run to wait for
         connection.execute(text("UPDATE simulations SET status = 'RUNNING' WHERE id = :id"), {"id": run.id})
-    left = claims_seen_by_suspend(engine, run, HOLD_CONTROL.replace("FOR SHARE", ""), lambda suspend: in_thread(suspend).join(10))
+    left = claims_seen_by_suspend(engine, run, "SELECT CAST(:simulations AS uuid[])", lambda suspend: in_thread(suspend).join(10))
     assert left == [0]  # it saw no claim
     assert run.batch_column("state") == 1  # and yet there is one
+
+
+def test_a_suspension_gets_its_turn_though_there_is_no_instant_without_a_claim(engine, make_run, in_thread):
+    """Each of eight lets go of the run only once another holds it as well: whoever waited for none to hold it would wait for ever."""
+    run = make_run().published()
+    over, changed, entered = threading.Event(), threading.Condition(), [0]
+
+    def claim_without_a_pause():
+        while not over.is_set():
+            with transaction(engine) as connection:
+                connection.execute(text(SHARE_RUNS), {"simulations": [run.id]})
+                with changed:
+                    entered[0] += 1
+                    mine = entered[0]
+                    changed.notify_all()
+                    changed.wait_for(lambda mine=mine: entered[0] > mine, 1.0)  # in vain where others queue behind a change
+
+    threads = [in_thread(claim_without_a_pause) for _ in range(8)]
+    try:
+        with changed:
+            assert changed.wait_for(lambda: entered[0] > 20, 10)
+        suspension = in_thread(lambda: control.suspend(engine, run.id))
+        suspension.join(10)
+        assert not suspension.is_alive()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(10)
 
 
 def test_a_claim_that_waited_for_suspend_is_refused(engine, make_run, in_thread, waiting_backends, until):
     run = make_run().published()
     results = []
     with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": run.id})
         connection.execute(text("UPDATE simulation_control SET run_state = 'SUSPENDED' WHERE simulation_id = :id"), {"id": run.id})
         claim = in_thread(lambda: results.extend(claims.claim(engine, [run.request()], lease_ms=LEASE_MS)))
         until(lambda: waiting_backends() == 1)
@@ -66,6 +98,7 @@ def test_a_claim_that_waited_for_a_resume_sees_its_shift(engine, make_run, in_th
     run = make_run().published()
     results = []
     with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": run.id})
         connection.execute(
             text("UPDATE simulation_control SET changed_at = statement_timestamp() WHERE simulation_id = :id"), {"id": run.id}
         )
@@ -80,6 +113,7 @@ def test_no_renewal_commits_after_suspend_returned(engine, make_run, in_thread, 
     run = make_run().published()
     claimed = run.claimed()
     with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": run.id})
         connection.execute(text("UPDATE simulation_control SET run_state = 'SUSPENDED' WHERE simulation_id = :id"), {"id": run.id})
         results = []
         renewal = in_thread(lambda: results.extend(claims.renew(engine, [claimed.fence], LEASE_MS)))
@@ -182,6 +216,7 @@ def test_settling_waits_for_a_resume_under_way(engine, make_run, in_thread, wait
     finishes.finish(engine, [run.delivered(claimed)])
     settled = []
     with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": run.id})
         connection.execute(text("UPDATE simulation_control SET run_state = 'RUNNING' WHERE simulation_id = :id"), {"id": run.id})
         settling = in_thread(lambda: settled.extend(control.settle(engine)))
         until(lambda: waiting_backends() == 1)
@@ -208,7 +243,8 @@ def test_two_groups_that_cross_wait_for_each_other_in_one_order(engine, make_run
 
 
 def test_a_change_of_one_run_does_not_hold_up_others(engine, make_run):
-    stopped, other = make_run().published(), make_run().published()
+    stopped, other = make_run().with_id(1).published(), make_run().with_id(2).published()  # runs of two locks
     with transaction(engine) as connection:
+        connection.execute(HOLD_RUN, {"id": stopped.id})
         connection.execute(text("UPDATE simulation_control SET run_state = 'SUSPENDED' WHERE simulation_id = :id"), {"id": stopped.id})
         assert other.claimed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
+from simulation_core.queue.jobs import SCHEDULED
 from simulation_sandbox.demo.kubectl import Kubectl
 from simulation_sandbox.waiting import wait_for
 
@@ -24,6 +25,15 @@ def test_a_manifest_becomes_a_planned_run(cluster, operator, ledger):
         "Accepted": "True", "Feasible": "True", "Progressing": "True", "Complete": "False", "Failed": "False", "Finished": "False",
         "Suspended": "False",
     }  # fmt: skip
+
+
+def test_what_it_offers_of_a_new_plan_lies_within_the_horizon_it_is_told(cluster, make_operator, simulation_kind, migrated_url, redis):
+    operator = make_operator(migrated_url, SIMULATION_HORIZON_SECONDS="5", SIMULATION_LEAD_MILLISECONDS="1000")
+    operator.start()
+    cluster.create(startTime=None, totalRecords=2000, durationSeconds=600)
+    wait_for(lambda: redis.zcard(SCHEDULED) > 0, what="the first batches in Redis", within_seconds=20)
+    ((_, latest_s),) = redis.zrange(SCHEDULED, -1, -1, withscores=True)
+    assert latest_s <= time.time() + 5
 
 
 def test_describe_tells_the_story(cluster, operator):

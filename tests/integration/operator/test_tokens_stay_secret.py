@@ -29,6 +29,8 @@ FAULTS: list[dict[str, Any]] = [
     {"match": "contacts/batch", "kind": "status", "status": 500},
     {"match": "contacts/batch", "kind": "status", "status": 409},
     {"match": "companies/batch", "kind": "status", "status": 400},
+    {"match": "companies/batch", "kind": "echo", "status": 503},
+    {"match": "companies/batch", "kind": "echo", "status": 400},
 ]
 
 
@@ -127,8 +129,8 @@ def test_nothing_but_hubspot_ever_sees_a_token(
 
     cluster.create(totalRecords=30, durationSeconds=6, startTime=cluster.rfc3339(2), toleranceMilliseconds=200, retries={"limit": 10})
     wait_for(lambda: look() is None and not outside.get("/_emulator/summary").json()["faults"], what="all faults", within_seconds=60)
-    # refused, and then another one
-    outside.post("/_emulator/faults", json={"match": "", "kind": "status", "status": 401, "times": None}).raise_for_status()
+    # refused by somebody who repeats it, and then another one
+    outside.post("/_emulator/faults", json={"match": "", "kind": "echo", "status": 401, "times": None}).raise_for_status()
     cluster.create("second", totalRecords=5, startTime=cluster.rfc3339(1), durationSeconds=1)
     cluster.wait_for_reason("CredentialRejected", name="second", within_seconds=60)
     outside.delete("/_emulator/faults").raise_for_status()

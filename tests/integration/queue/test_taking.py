@@ -156,6 +156,21 @@ def test_a_worker_that_died_is_replaced_when_its_lease_is_over(redis, scheduler,
     assert StartedJobRegistry(queue=waiting.queue).get_job_count(cleanup=False) == 0
 
 
+def test_what_was_just_taken_is_not_offered_again(intake, scheduler, offers, waiting, due):
+    due(1)
+    assert intake.take({EAST: 1})
+    assert scheduler.schedule_offers(offers(1, in_ms=-10)) == 0
+    assert waiting.queued == []
+
+
+def test_without_a_lease_from_the_same_moment_on_what_was_taken_is_offered_again(intake, scheduler, offers, waiting, due, monkeypatch):
+    due(1)
+    broken(monkeypatch, intake, "TAKE", {"if #members > 0 then redis.call('ZADD', 'rq:wip:' .. queue, unpack(members)) end": ""})
+    assert intake.take({EAST: 1})
+    assert scheduler.schedule_offers(offers(1, in_ms=-10)) == 1
+    assert len(waiting.queued) == 1
+
+
 def test_prolonging_gives_a_full_lease_to_what_is_held_and_nothing_else(redis, waiting, due):
     due(2)
     started = StartedJobRegistry(queue=waiting.queue).key
@@ -166,6 +181,18 @@ def test_prolonging_gives_a_full_lease_to_what_is_held_and_nothing_else(redis, w
     ((member, ends_s),) = redis.zrange(started, 0, -1, withscores=True)
     assert member.decode().startswith(jobs[1].id)
     assert ends_s - time.time() > 50
+
+
+def test_a_worker_whose_clock_is_wrong_prolongs_by_redis_clock(redis, waiting, due, monkeypatch):
+    due(1)
+    intake = Intake(redis, WORKER, lease_seconds=60)
+    jobs = intake.take({EAST: 1}).jobs
+    now_s = time.time()
+    with monkeypatch.context() as wrong:
+        wrong.setattr(time, "time", lambda: now_s - 3_600)
+        intake.prolong(jobs)
+    ((_, ends_s),) = redis.zrange(StartedJobRegistry(queue=waiting.queue).key, 0, -1, withscores=True)
+    assert ends_s > now_s
 
 
 # -- ending

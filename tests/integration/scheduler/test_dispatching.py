@@ -10,6 +10,7 @@ from simulation_core.ledger.engine import create_ledger_engine
 from simulation_core.ledger.values import Claimed
 from simulation_core.portals import PortalsFile
 from simulation_core.queue.connection import connect
+from simulation_core.queue.epoch import Epoch
 from simulation_core.queue.jobs import SCHEDULED
 from simulation_core.queue.names import parse_job_id
 from simulation_core.queue.scheduler import BulkScheduler
@@ -107,13 +108,16 @@ def test_a_tick_reads_only_what_came_into_the_horizon_since(ledger, dispatcher, 
     assert read == [100, 0]
 
 
-def test_a_horizon_of_many_pages_is_offered_whole_the_earliest_first(ledger, dispatcher, waiting, read, monkeypatch):
+def test_a_horizon_of_many_pages_is_offered_whole(ledger, dispatcher, waiting, read, monkeypatch):
     monkeypatch.setattr(walk, "PAGE", 10)
     ledger.publish(*range(10_000, 10_035))
     ledger.publish(*[20_000] * 25)  # of one moment: one page
     assert dispatcher.tick() == TickResult(upcoming=60)
-    assert read == [10, 10, 10, 30, 0]
+    assert [size for size in read if size] == [5 + 25, 10, 10, 10]
     assert len(waiting.scheduled) == 60
+    read.clear()
+    assert dispatcher.tick() == TickResult()
+    assert read == [0]
 
 
 def test_what_a_tick_has_no_time_for_the_next_one_goes_on_with(ledger, dispatcher, read, monkeypatch):
@@ -161,6 +165,15 @@ def test_everything_is_offered_again_page_by_page(redis, ledger, dispatcher, wai
     added = [dispatcher.tick().upcoming for _ in range(TRUSTED_TICKS + 2)]
     assert [each for each in added if each] == [10, 10, 5]
     assert len(waiting.scheduled) == 25
+
+
+def test_without_the_epoch_an_emptied_queue_would_stay_empty(redis, ledger, dispatcher, waiting, monkeypatch):
+    ledger.publish(*range(40_000, 40_010))
+    dispatcher.tick()
+    monkeypatch.setattr(Epoch, "lost", lambda _: False)
+    redis.flushall()
+    assert dispatcher.tick().upcoming == 0
+    assert waiting.scheduled == []
 
 
 def test_without_the_reconcile_a_loss_no_counter_shows_would_last(redis, ledger, dispatcher, waiting, monkeypatch):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from simulation_core.ledger import claims
+from simulation_core.ledger.values import Status
 from simulation_core.queue.jobs import SCHEDULED
+from simulation_core.queue.names import parse_job_id
+from simulation_operator.scheduler.turns import Turns
 
 
 @pytest.fixture
@@ -33,6 +37,36 @@ def test_if_the_mover_took_the_free_places_the_small_run_would_starve(overloaded
     scheduler.move_due()
     dispatcher.tick()
     assert overloaded not in waiting.queued()
+
+
+CEILING = 20  # of east
+
+
+@pytest.fixture
+def crowd(ledger):
+    """More runs with an old backlog than the queue has places, and a small one that fell due just now."""
+    old = [ledger.publish(*range(first, first + 100)) for first in range(-60_000, -60_000 + (CEILING + 2) * 1_000, 1_000)]
+    return [*old, ledger.publish(-1)]
+
+
+@pytest.mark.parametrize("taken_a_tick", [CEILING, 7])
+def test_each_of_more_runs_than_the_queue_has_places_gets_its_turn_in_a_few_ticks(engine, ledger, crowd, dispatcher, waiting, taken_a_tick):
+    for _ in range(len(crowd) // taken_a_tick + 1):
+        dispatcher.tick()
+        requests = [parse_job_id(name) for name in waiting.queued()[:taken_a_tick]]
+        waiting.worker_takes(taken_a_tick)
+        claims.claim(engine, requests, lease_ms=60_000)
+    assert [ledger.run(run).status for run in crowd] == [Status.RUNNING] * len(crowd)
+
+
+def test_by_due_time_alone_the_oldest_runs_would_take_each_place(engine, ledger, crowd, dispatcher, waiting, monkeypatch):
+    monkeypatch.setattr(Turns, "served", lambda *_: [])
+    for _ in range(10):
+        dispatcher.tick()
+        requests = [parse_job_id(name) for name in waiting.queued()]
+        waiting.worker_takes(CEILING)
+        claims.claim(engine, requests, lease_ms=60_000)
+    assert [ledger.run(run).status for run in crowd] == [Status.RUNNING] * CEILING + [Status.QUEUED] * 3
 
 
 def test_other_portals_get_what_falls_due_at_once(ledger, dispatcher, scheduler, waiting, redis):

@@ -13,6 +13,7 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Status
 from simulation_core.reasons import Reason
 from simulation_sandbox.hubspot.server import EmulatorServer
+from simulation_worker.budget.accounting import FAILURES_TO_OPEN
 from simulation_worker.metrics import Metrics
 
 PENDING, CLAIMED, DONE = 0, 1, 2
@@ -92,7 +93,7 @@ def test_a_429_gives_the_batch_back_without_a_try_and_cools_the_portal(
     assert portals.problems(engine) == {}
 
 
-@pytest.mark.parametrize("status", [502, 503, 524, 423])
+@pytest.mark.parametrize("status", [500, 502, 503, 524, 423])
 def test_hubspot_being_away_costs_no_try_however_long(
     ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, status: int, end_pauses: Any
 ) -> None:
@@ -109,18 +110,39 @@ def test_hubspot_being_away_costs_no_try_however_long(
     assert (ledger.run(run).status, ledger.run(run).records_processed) == (Status.COMPLETED, 4)
 
 
-def test_a_500_that_stays_ends_the_records_at_their_limit(
-    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any
+def test_500s_to_everything_are_an_outage_that_opens_the_circuit(
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, end_pauses: Any
 ) -> None:
-    run = ledger.publish(records=2, retries={"limit": 2})
+    run = ledger.publish(records=100)
     desk = make_desk()
     assert desk.make_ready()
     outside.fault("batch", "status", times=None, status=500)
-    for attempt in (1, 2):
+    for attempt in range(1, FAILURES_TO_OPEN + 1):
         delivery.deliver(request_for(run, attempt=attempt), desk)
+        assert desk.held_for_s > 0
         ledger.expire(run)
-    assert (ledger.run(run).status, ledger.run(run).records_failed) == (Status.FAILED, 2)
-    assert {error["reason"] for error in ledger.errors(run) if error["final"]} == {Reason.RETRIES_EXHAUSTED.value}
+        end_pauses(desk)
+    assert portals.problems(engine)["default"].reason is Reason.CIRCUIT_OPEN
+    assert set(ledger.batch(run)["tries"]) == {0}
+
+
+def test_a_500_that_stays_for_one_record_ends_it_at_its_limit(
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, end_pauses: Any
+) -> None:
+    """Others are written meanwhile, so it isn't HubSpot."""
+    bad, desk = ledger.publish(records=1, retries={"limit": 2}), make_desk()
+    assert desk.make_ready()
+    for attempt in (1, 2, 3):
+        outside.fault("companies/batch", "status", times=None, status=500)
+        delivery.deliver(request_for(bad, attempt=attempt), desk)
+        outside.no_faults()
+        end_pauses(desk)
+        other = ledger.publish(records=1)
+        delivery.deliver(request_for(other), desk)
+        assert ledger.run(other).status is Status.COMPLETED
+        ledger.expire(bad)
+    assert (ledger.run(bad).status, ledger.run(bad).records_failed) == (Status.FAILED, 1)
+    assert {error["reason"] for error in ledger.errors(bad) if error["final"]} == {Reason.RETRIES_EXHAUSTED.value}
 
 
 def test_a_lost_answer_doubles_nothing(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any) -> None:

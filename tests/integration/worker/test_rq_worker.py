@@ -26,6 +26,7 @@ from simulation_core.queue.connection import connect
 from simulation_core.queue.taking import Intake
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_sandbox.valkey import Valkey
+from simulation_worker import registries
 from simulation_worker.budget.budget import Budget
 from simulation_worker.crm.client import CALL_DEADLINE_SECONDS
 from simulation_worker.deliver import Delivery
@@ -323,6 +324,42 @@ def test_rq_info_tells_what_is_under_way(run_worker: Any, ledger: Any, jobs: Any
     until(lambda: idle(jobs.redis))
     (worker,) = Worker.all(connection=jobs.redis)
     assert (worker.successful_job_count, worker.current_execution_count) == (3, 0)
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_the_others_their_jobs(jobs: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would be offered again while they are under way."""
+    queue, now_s = jobs.queue(), time.time()
+    id_ = jobs.push(ledger.publish(records=1))
+    assert Intake(jobs.redis, "other", lease_seconds=60).take({queue.name: 1})
+    monkeypatch.setattr(time, "time", lambda: now_s + 3_600)
+    registries.clean([queue])
+    assert StartedJobRegistry(queue=queue).get_job_count(cleanup=False) == 1
+    assert jobs.redis.exists(f"rq:job:{id_}")
+
+
+def test_a_busy_portal_leaves_slots_to_one_that_may_not_be_called_at_this_moment(
+    run_worker: Any, ledger: Any, jobs: Any, outside: Any, until: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portals = Path(settings["SIMULATION_PORTALS_FILE"])
+    plenty = portals.read_text().replace("tier: professional", "callsPerTenSeconds: 10000")  # so that each batch has a slot of its own
+    portals.write_text(plenty + plenty.replace("name: default", "name: second"))
+    (Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]) / "second").write_text("other")
+    outside.fault("companies/batch/upsert", "latency", times=12, milliseconds=3_000)
+    busy = [ledger.publish(records=100) for _ in range(6)]
+    running = run_worker()
+    until(lambda: len([desk for desk in running.desks.all() if desk.ready]) == 2)
+    paced = running.desks.get("second").budget
+    monkeypatch.setattr(Budget, "paced_for_s", property(lambda budget: 1.0 if budget is paced else 0.0))
+    has_its_share, wait = threading.Event(), running.workshop.wait_for_room
+    monkeypatch.setattr(running.workshop, "wait_for_room", lambda *given, **more: (has_its_share.set(), wait(*given, **more)))
+    for run in busy:
+        jobs.push(run)
+    assert has_its_share.wait(20)
+    assert running.workshop._slots.shares({"q": "second"}, served=2)
+    jobs.push(quick := ledger.publish(records=1, scenario="B2C", portal="second"), portal="second")
+    monkeypatch.undo()
+    until(lambda: ledger.run(quick).status is Status.COMPLETED)
+    assert not any(ledger.run(run).status is Status.COMPLETED for run in busy)
 
 
 def test_a_busy_portal_leaves_slots_to_the_others(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from sqlalchemy import Engine
 from simulation_core.ledger import portals
 from simulation_core.ledger.values import Status
 from simulation_core.reasons import Reason
+from simulation_sandbox.hubspot.accounts import DEFAULT_ACCOUNT_ID
+from simulation_sandbox.hubspot.server import EmulatorServer
 
 PENDING = 0
 AUTHORIZED = {"Authorization": "Bearer any"}
@@ -124,6 +127,70 @@ def test_a_property_that_is_lost_half_way_fails_no_record(
     assert (ledger.run(run).status, ledger.run(run).records_processed) == (Status.COMPLETED, 4)
 
 
+STAGE = {"stageId": "qualifiedtobuy", "label": "Qualified", "displayOrder": 1, "metadata": {"probability": "0.4"}}
+STAGES = "/crm/v3/pipelines/deals/default/stages"
+MOOD = "/crm/v3/properties/companies/mood"
+OWNER = "71000002"
+
+
+def moods(*names: str) -> list[dict[str, str]]:
+    return [{"label": name, "value": name} for name in names]
+
+
+def lose(what: str, outside: Any, server: EmulatorServer) -> Callable[[], object]:
+    """Returns how it is mended."""
+    if what == "stage":
+        hubspot_is_told(outside, "DELETE", f"{STAGES}/qualifiedtobuy")
+        return lambda: hubspot_is_told(outside, "POST", STAGES, **STAGE)
+    if what == "option":
+        hubspot_is_told(outside, "PATCH", MOOD, options=moods("good"))
+        return lambda: hubspot_is_told(outside, "PATCH", MOOD, options=moods("good", "bad"))
+    owners = server.world.accounts.by_id[DEFAULT_ACCOUNT_ID].owners._by_id
+    owner = owners.pop(OWNER)
+    return lambda: owners.setdefault(OWNER, owner)
+
+
+SOME_NEED_IT = [
+    ({"deals": {"percent": 40, "stage": "qualifiedtobuy"}}, "stage"),
+    ({"ownerIds": ["71000001", "71000002"]}, "owner"),
+    ({"properties": {"companies": {"mood": {"choice": [{"value": each} for each in ("good", "bad")]}}}}, "option"),
+]
+
+
+@pytest.mark.parametrize(("records", "lost"), SOME_NEED_IT, ids=[lost for _, lost in SOME_NEED_IT])
+def test_what_is_lost_half_way_and_only_some_records_need_fails_none(
+    ledger: Any,
+    delivery: Any,
+    make_desk: Any,
+    request_for: Any,
+    outside: Any,
+    engine: Engine,
+    clock: Any,
+    hubspot: EmulatorServer,
+    records: dict[str, Any],
+    lost: str,
+) -> None:
+    desk = make_desk(clock=clock)
+    assert desk.make_ready()
+    create_property(outside, "companies", "mood", type="enumeration", fieldType="select", options=moods("good", "bad"))
+    run = ledger.publish(records=60, batch_size=30, records_=records)
+    delivery.deliver(request_for(run), desk)
+    assert ledger.run(run).records_processed == 30
+    mend = lose(lost, outside, hubspot)
+    delivery.deliver(request_for(run, batch=1), desk)
+    problem = problem_of(engine, run)
+    assert problem is not None
+    assert problem.reason is Reason.NOT_IN_PORTAL
+    assert ledger.run(run).records_failed == 0
+    assert 30 < ledger.run(run).records_processed < 60  # the others are there
+    assert set(ledger.batch(run, 1)["tries"]) == {0}
+    mend()
+    clock.forward(31)
+    ledger.expire(run)
+    delivery.deliver(request_for(run, batch=1, attempt=2), desk)
+    assert (ledger.run(run).status, ledger.run(run).records_processed) == (Status.COMPLETED, 60)
+
+
 @pytest.mark.parametrize("lost", ["simulation_key", "simulation_id"])
 def test_a_property_of_ours_that_is_lost_half_way_is_created_anew(
     ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, lost: str
@@ -139,6 +206,45 @@ def test_a_property_of_ours_that_is_lost_half_way_is_created_anew(
     delivery.deliver(request_for(run, batch=1, attempt=2), desk)
     assert (ledger.run(run).status, ledger.run(run).records_failed) == (Status.COMPLETED, 0)
     assert len(outside.objects("companies")) == 4
+
+
+def test_a_first_stage_that_is_replaced_half_way_fails_no_record(
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any
+) -> None:
+    """The spec names none, so the portal lacks nothing: its deals just stand elsewhere from now on."""
+    desk = make_desk()
+    run = ledger.publish(records=20, batch_size=10, records_={"deals": {"percent": 100}})
+    delivery.deliver(request_for(run), desk)
+    hubspot_is_told(outside, "DELETE", f"{STAGES}/appointmentscheduled")
+    delivery.deliver(request_for(run, batch=1), desk)
+    assert (ledger.run(run).records_failed, set(ledger.batch(run, 1)["tries"])) == (0, {0})
+    ledger.expire(run)
+    delivery.deliver(request_for(run, batch=1, attempt=2), desk)
+    assert (ledger.run(run).status, ledger.run(run).records_processed) == (Status.COMPLETED, 20)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_portal_that_refuses_calls_in_words_we_do_not_know_is_asked_before_any_record_fails(
+    ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any, engine: Engine, clock: Any, status: int
+) -> None:
+    desk = make_desk(clock=clock, calls_per_ten_seconds=100)
+    assert desk.make_ready()
+    create_property(outside, "companies", "tier")
+    run = ledger.publish(records=200, records_={"properties": {"companies": {"tier": "gold"}}})
+    delivery.deliver(request_for(run), desk)
+    hubspot_is_told(outside, "DELETE", "/crm/v3/properties/companies/tier")
+    outside.fault("companies/batch/upsert", "status", times=None, status=status)
+    delivery.deliver(request_for(run, batch=1), desk)
+    assert (ledger.run(run).records_failed, set(ledger.batch(run, 1)["tries"])) == (0, {0})
+    problem = problem_of(engine, run)
+    assert problem is not None
+    assert "companies have no such property" in problem.message
+    outside.no_faults()
+    create_property(outside, "companies", "tier")
+    clock.forward(31)
+    ledger.expire(run)
+    delivery.deliver(request_for(run, batch=1, attempt=2), desk)
+    assert (ledger.run(run).status, ledger.run(run).records_processed) == (Status.COMPLETED, 200)
 
 
 def test_records_that_are_bad_themselves_still_fail(ledger: Any, delivery: Any, make_desk: Any, request_for: Any, outside: Any) -> None:

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 from rq.registry import StartedJobRegistry
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
+from simulation_core.ledger import portals
+from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.values import Offer, Status
 from simulation_core.queue.scheduler import BulkScheduler
+from simulation_core.reasons import Reason
 from simulation_worker.workshop import JOB_SECONDS
 
 CLAIMED = 1
@@ -54,7 +57,7 @@ def test_kill_9_between_start_and_claim_keeps_the_batch_from_others_for_seconds_
     started = StartedJobRegistry(queue=jobs.queue())
     offer = Offer(simulation_id=run, batch=0, attempt=1, portal="default", due_ms=now_ms() - 1_000)
     with engine.connect() as connection, connection.begin():
-        connection.execute(text("SELECT 1 FROM simulation_control WHERE simulation_id = :id FOR UPDATE"), {"id": run})
+        connection.execute(HOLD_RUN, {"id": run})
         worker = start_worker()
         name = jobs.push(run)
         until(lambda: jobs.redis.zcard(started.key) == 1 and jobs.redis.hget(f"rq:job:{name}", "status") == b"started")
@@ -159,6 +162,37 @@ def test_the_token_is_in_no_log(start_worker: Any, settings: dict[str, str], led
     until(lambda: ledger.run(run).status is Status.COMPLETED)
     assert re.search(r"account 424242", worker.log.read_text())
     assert "very-secret" not in worker.log.read_text()
+
+
+def test_a_token_that_can_be_none_is_told_until_there_is_one(
+    start_worker: Any, settings: dict[str, str], ledger: Any, jobs: Any, engine: Engine, until: Any
+) -> None:
+    token = Path(settings["SIMULATION_PORTAL_TOKENS_DIR"]) / "default"
+    token.write_text("pat-na1 5ecre7")
+    start_worker()
+    until(lambda: "default" in portals.problems(engine))
+    problem = portals.problems(engine)["default"]
+    assert problem.reason is Reason.CREDENTIAL_REJECTED
+    assert "has characters that no token has" in problem.message
+    assert "Put the token into the Secret" in problem.message
+    run = ledger.publish(records=2)
+    token.write_text("any")
+    jobs.push(run)
+    until(lambda: ledger.run(run).status is Status.COMPLETED)
+    until(lambda: not portals.problems(engine))
+
+
+def test_who_has_no_token_yet_does_not_speak_for_those_who_have(start_worker: Any, tmp_path: Path, engine: Engine, until: Any) -> None:
+    (tmp_path / "behind").mkdir()
+    serving = start_worker()
+    until(lambda: serving.serves)
+    behind = start_worker(SIMULATION_PORTAL_TOKENS_DIR=str(tmp_path / "behind"), SIMULATION_LOG_LEVEL="DEBUG")
+    until(lambda: "no usable token" in behind.log.read_text())
+    with pytest.raises(AssertionError):
+        until(lambda: portals.problems(engine) != {}, within_seconds=2)  # it would tell at once
+    serving.send(signal.SIGTERM)
+    assert serving.ended() == 0
+    until(lambda: "default" in portals.problems(engine))
 
 
 def _free_port() -> int:

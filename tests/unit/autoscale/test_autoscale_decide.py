@@ -29,6 +29,11 @@ def test_a_backlog_raises_workers_at_once() -> None:
     assert (decision.replicas, decision.reason) == (10, Reason.BACKLOG)
 
 
+def test_what_was_counted_no_further_is_told_as_that_or_more() -> None:
+    assert decide(seen(due=199)).message == "199 batches are due"
+    assert decide(seen(due=200)).message == "200 batches or more are due"
+
+
 def test_a_worker_is_there_before_the_first_record_is_due() -> None:
     decision = decide(seen(replicas=0, due_within_lead=1))
     assert (decision.replicas, decision.reason) == (1, Reason.DUE_SOON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulation_core.portals import Portal
-from simulation_worker.budget.limits import Limit, Told, day, read_headers, ten_seconds
+from simulation_worker.budget.limits import SEARCHES, Limit, Told, day, read_headers, ten_seconds
 
 
 def portal(**given: object) -> Portal:
@@ -22,6 +22,18 @@ def test_hubspots_190_are_15_at_once_and_17_a_second() -> None:
 def test_a_burst_and_ten_seconds_at_the_even_rate_leave_some_of_the_limit_free(calls: int) -> None:
     limit = Limit(calls)
     assert 0.95 * calls < limit.burst + 10e6 / limit.spacing_us < calls
+
+
+def test_no_second_holds_more_searches_than_hubspot_takes() -> None:
+    """Whoever draws as fast as the budget lets them, after a pause in which a burst could gather."""
+    tat_us, moment_us, moments_us = 0.0, 100e6, []
+    for _ in range(40):
+        tat_us = max(tat_us, moment_us)
+        moment_us = max(moment_us, tat_us - SEARCHES.tolerance_us)
+        tat_us += SEARCHES.spacing_us
+        moments_us.append(moment_us)
+    assert max(sum(start <= moment <= start + 1e6 for moment in moments_us) for start in moments_us) < 5
+    assert moments_us[-1] - moments_us[0] < 40 * 300_000  # and it isn't much slower than it may be
 
 
 def headers(**given: int) -> dict[str, str]:

@@ -73,6 +73,30 @@ def test_what_can_be_no_token_is_none(desks: Desks, tokens: Path, token: str) ->
     assert served(desks) == {}
 
 
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        (None, "is missing"),
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("pat-na1 5ecre7", "has characters that no token has: a space"),
+        ("pat-na1-über", "has characters that no token has"),
+    ],
+)
+def test_why_a_portal_has_none_is_said_without_it(desks: Desks, tokens: Path, token: str | None, why: str) -> None:
+    (tokens / "second").write_text("abc")
+    if token is not None:
+        (tokens / "default").write_text(token)
+    desks.refresh()
+    assert desks.without_token.keys() == {"default"}
+    message = desks.without_token["default"]
+    assert f"the file its Secret is mounted as {why}" in message
+    assert not token or not token.strip() or token not in message
+    (tokens / "default").write_text("abc")
+    desks.refresh()
+    assert desks.without_token == {}
+
+
 def test_a_portal_that_changes_gets_a_new_desk(desks: Desks, portals: Path, tokens: Path) -> None:
     (tokens / "default").write_text("abc")
     served(desks)

@@ -8,7 +8,10 @@ import pytest
 
 from simulation_core.reasons import Reason
 from simulation_worker.crm.answers import NO_ANSWER, Answer, parse_body, parse_retry_after_ms
-from simulation_worker.crm.judge import Ruling, judge, may_pass
+from simulation_worker.crm.fates import Postponed, Rejected
+from simulation_worker.crm.inputs import Object
+from simulation_worker.crm.judge import Ruling, judge
+from simulation_worker.crm.reading import read_upsert
 
 
 def answer(status: int, *, retry_after_ms: int | None = None, **body: Any) -> Answer:
@@ -51,6 +54,23 @@ def test_the_table(given: Answer, ruling: Ruling, reason: Reason, wait_ms: int, 
     assert (verdict.ruling, verdict.reason, verdict.wait_ms, verdict.counts_as_try) == (ruling, reason, wait_ms, counts)
 
 
+@pytest.mark.parametrize(
+    ("status", "policy", "most_ms"),
+    [
+        (429, "TEN_SECONDLY_ROLLING", 60_000),
+        (429, None, 60_000),
+        (429, "DAILY", 25 * 3_600_000),
+        (477, None, 25 * 3_600_000),
+        (423, None, 60_000),
+        (503, None, 600_000),
+        (408, None, 600_000),
+    ],
+)
+def test_nobody_is_trusted_with_a_pause_that_makes_no_sense(status: int, policy: str | None, most_ms: int) -> None:
+    assert judge(answer(status, retry_after_ms=10**12, policyName=policy)).wait_ms == most_ms
+    assert judge(answer(status, retry_after_ms=most_ms - 1_000, policyName=policy)).wait_ms == most_ms - 1_000
+
+
 @pytest.mark.parametrize("status", range(100, 600))
 def test_every_status_gets_a_verdict_and_only_2xx_is_a_success(status: int) -> None:
     verdict = judge(answer(status))
@@ -59,10 +79,25 @@ def test_every_status_gets_a_verdict_and_only_2xx_is_a_success(status: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("category", "passes"), [("VALIDATION_ERROR", False), ("RATE_LIMITS", True), ("INTERNAL_ERROR", True), (None, False)]
+    ("category", "fate"),
+    [
+        ("VALIDATION_ERROR", None),
+        (None, None),
+        ("INTERNAL_ERROR", (Reason.RETRIES_EXHAUSTED, 1_000, True)),
+        ("CONFLICT", (Reason.RETRIES_EXHAUSTED, 1_000, True)),
+        ("RATE_LIMITS", (Reason.PORTAL_THROTTLED, 10_000, False)),  # as a 429, which is never a try
+        ("LOCKED", (Reason.RECORDS_LATE, 2_000, False)),  # as a 423
+    ],
 )
-def test_a_records_own_error_in_a_207(category: str | None, passes: bool) -> None:
-    assert may_pass({"category": category}) is passes
+def test_a_records_own_error_in_a_207(category: str | None, fate: tuple[Reason, int, bool] | None) -> None:
+    key = "00000000-0000-0000-0000-000000000001-0-c"
+    body = {"errors": [{"category": category, "message": "no", "context": {"objectWriteTraceId": [key]}}]}
+    found = read_upsert([Object(key, {})], Answer(status=207, body=body))[key]
+    if fate is None:
+        assert isinstance(found, Rejected)
+    else:
+        assert isinstance(found, Postponed)
+        assert (found.reason, found.wait_ms, found.counts_as_try) == fate
 
 
 def test_bodies_of_any_kind_can_be_asked() -> None:
@@ -73,7 +108,16 @@ def test_bodies_of_any_kind_can_be_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "milliseconds"), [("3", 3_000), (" 12 ", 12_000), (None, None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)]
+    ("header", "milliseconds"),
+    [
+        ("3", 3_000),
+        (" 12 ", 12_000),
+        (None, None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("²", None),
+        ("9" * 5_000, None),  # more digits than Python turns into a number
+    ],
 )
 def test_retry_after(header: str | None, milliseconds: int | None) -> None:
     assert parse_retry_after_ms(header) == milliseconds

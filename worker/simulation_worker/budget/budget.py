@@ -20,7 +20,7 @@ from simulation_core.queue.names import queue_name
 from simulation_core.reasons import Reason
 from simulation_worker.budget.accounting import PATIENCE_US, Accounting
 from simulation_worker.budget.keys import app_key, errands_key, finding_key, search_key
-from simulation_worker.budget.limits import SEARCHES_PER_TEN_SECONDS, Limit, Told, read_headers, ten_seconds
+from simulation_worker.budget.limits import SEARCHES, Limit, Told, read_headers, ten_seconds
 from simulation_worker.budget.local_pace import LocalPace
 from simulation_worker.budget.purse import Purse
 from simulation_worker.budget.view import View
@@ -39,7 +39,6 @@ REDIS_AGAIN_SECONDS = 5.0
 DELIVERING_SECONDS = 2.0  # so long after a delivery was seen deliveries count as going on
 SCARCE_SECONDS = 5.0  # for so long after work had to wait for calls, calls are worth saving
 Answer = TypeVar("Answer")
-SEARCHES = Limit(SEARCHES_PER_TEN_SECONDS)
 
 
 class Budget:
@@ -72,7 +71,7 @@ class Budget:
         self._redis_again_s = 0.0
         self._scarce_until_s = 0.0
         self._delivering_until_s = -math.inf
-        self._metrics.limit.set(self.limit.calls_per_ten_seconds)
+        self._metrics.limit.set(self.limit.calls)
 
     # -- before work is taken
 
@@ -168,8 +167,8 @@ class Budget:
         limit = ten_seconds(self._portal, told.per_ten_seconds)
         if limit != self.limit:
             self.limit = limit
-            self._metrics.limit.set(limit.calls_per_ten_seconds)
-            log.info("portal %s: HubSpot allows %g calls in ten seconds", self._portal.name, limit.calls_per_ten_seconds)
+            self._metrics.limit.set(limit.calls)
+            log.info("portal %s: HubSpot allows %g calls in ten seconds", self._portal.name, limit.calls)
 
     def of_account(self, account_id: int) -> None:
         self._search_key = search_key(self._portal.url, account_id)
@@ -247,7 +246,7 @@ class Budget:
     def _by_ourselves(self) -> float:
         with self._lock:
             if self._alone is None:
-                self._alone = LocalPace(Limit(self.limit.calls_per_ten_seconds / self._workers), clock=self._clock)
+                self._alone = LocalPace(Limit(self.limit.calls / self._workers), clock=self._clock)
             return self._clock() + self._alone.reserve()
 
     def _say_alone(self, error: Exception) -> None:

@@ -12,36 +12,36 @@ BURST_SHARE = 0.08  # of the limit: 15 of HubSpot's 190
 SLACK_SHARE = 0.026  # kept free: a call may be counted a little later than it was sent. 190 become 15 at once and 17 a second
 ERRANDS_SHARE = 0.25  # of the limit, while deliveries are going on
 FINDING_SHARE, LEAST_FINDING = 0.1, 10  # of the limit, and calls in ten seconds
-SEARCHES_PER_TEN_SECONDS = 50  # HubSpot's limit for search is 5 a second
 
 
 @dataclass(frozen=True)
 class Limit:
-    """GCRA: burst + 10 s × rate ≤ the limit, so that no ten seconds hold more than it.
+    """GCRA: burst + window × rate ≤ the limit, so that no window holds more than it.
 
     (A bucket of the whole limit that refills at limit/10 would let nearly twice the limit through in its first ten seconds.)
     """
 
-    calls_per_ten_seconds: float
+    calls: float
+    window_ms: int = WINDOW_MS
 
     @property
     def finding(self) -> Limit:
         """Of it what may go into finding out by which record a call was refused."""
-        return Limit(max(LEAST_FINDING, self.calls_per_ten_seconds * FINDING_SHARE))
+        return Limit(max(LEAST_FINDING, self.calls * FINDING_SHARE))
 
     @property
     def errands(self) -> Limit:
         """Of it what errands take beside deliveries."""
-        return Limit(self.calls_per_ten_seconds * ERRANDS_SHARE)
+        return Limit(self.calls * ERRANDS_SHARE)
 
     @property
     def burst(self) -> int:
-        return max(1, int(self.calls_per_ten_seconds * BURST_SHARE))
+        return max(1, int(self.calls * BURST_SHARE))
 
     @property
     def spacing_us(self) -> float:
         """Between two calls at the even rate."""
-        return WINDOW_MS * 1000 / max(self.calls_per_ten_seconds * (1 - SLACK_SHARE) - self.burst, 1)
+        return self.window_ms * 1000 / max(self.calls * (1 - SLACK_SHARE) - self.burst, 1)
 
     @property
     def tolerance_us(self) -> float:
@@ -55,7 +55,10 @@ class Limit:
         So ten seconds hold the calls of (10 + lateness) seconds' moments at most, which is the limit. A moment that is older is lost: all
         that a slow HubSpot left over would be called at once, on top of a burst.
         """
-        return (self.tolerance_us + SLACK_SHARE * self.calls_per_ten_seconds * self.spacing_us) / 1e6
+        return (self.tolerance_us + SLACK_SHARE * self.calls * self.spacing_us) / 1e6
+
+
+SEARCHES = Limit(5, window_ms=1_000)  # of all apps of an account: one by one, for a burst would go beyond it in its second
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
@@ -71,6 +72,7 @@ class LanguageModel:
         self._thread = threading.Thread(target=self._loop.run_forever, name="language-model", daemon=True)
         self._thread.start()
         self._told: str | None = None
+        self._shown_url = without_userinfo(access.base_url or OPENAI_URL)
 
     def ask(self, question: Question, *, model: str | None = None) -> Reply:
         """Blocks until the answer is there or the deadline has passed."""
@@ -135,9 +137,15 @@ class LanguageModel:
 
     def _failed(self, cause: Cause, what: str, *, tokens: int | None = 0) -> Reply:
         if what != self._told:
-            log.warning("the language model at %s: %s", self._access.base_url or OPENAI_URL, what)
+            log.warning("the language model at %s: %s", self._shown_url, what)
             self._told = what
         return Reply(cause=cause, tokens=tokens)
+
+
+def without_userinfo(url: str) -> str:
+    """As it may be logged: a server's address may have a user and a password in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _cause_of(status: int) -> Cause:

@@ -10,6 +10,7 @@ from typing import Any
 from simulation_core.reasons import Reason
 
 NO_ANSWER = 0
+MOST_DIGITS = 10  # of seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +63,9 @@ def parse_body(text: str | None) -> Mapping[str, Any]:
 
 
 def parse_retry_after_ms(header: str | None) -> int | None:
-    """HubSpot gives whole seconds. A date, which HTTP allows too, counts as nothing said."""
-    if header is None or not header.strip().isdigit():
-        return None
-    return int(header) * 1000
+    """HubSpot gives whole seconds. A date, which HTTP allows too, counts as nothing said, as does what no clock can count."""
+    seconds = (header or "").strip()
+    return int(seconds) * 1000 if seconds.isascii() and seconds.isdigit() and len(seconds) < MOST_DIGITS else None
 
 
 def _text(value: object) -> str:

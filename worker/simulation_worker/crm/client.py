@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import urllib3
-from hubspot.crm.objects import ApiClient, ApiException, Configuration
+from hubspot.crm.objects import ApiClient, ApiException, Configuration, rest
 
 from simulation_worker.crm.answers import NO_ANSWER, Answer, parse_body, parse_retry_after_ms
 from simulation_worker.crm.deadline import Deadline, watch
@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 CALL_DEADLINE_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
+NO_CONTENT = 204
+HIDDEN = "(the token)"
+LEAST_CHARACTERS = 16  # of a token. Of an emulator's it may be fewer, and then it may be part of any word
 ANY_SUCCESS: Mapping[int, str] = dict.fromkeys(range(200, 300), "object")
 # The SDK's generated methods drop the body of a 2xx they don't expect after the write was done; an object is the body as it came.
 
@@ -48,6 +51,8 @@ class CrmClient:
         configuration.access_token = token
         configuration.retries = False  # urllib3 would hide a GET's 429 and never repeat a POST: we decide ourselves
         configuration.connection_pool_maxsize = 1
+        logging.getLogger(rest.__name__).setLevel(logging.INFO)  # at DEBUG the SDK would log whole answers
+        self._token = token
         self._api = ApiClient(configuration)
         self._api.user_agent = "simulation-operator"
         self._deadline = Deadline()
@@ -93,15 +98,19 @@ class CrmClient:
                 return self._nothing(str(refusal.reason))
             headers = refusal.headers or {}
             self.pace.learn(headers)
-            return Answer(
-                status=refusal.status, body=parse_body(refusal.body), retry_after_ms=parse_retry_after_ms(headers.get("Retry-After"))
-            )
+            body = parse_body(self._without_token(refusal.body or ""))
+            return Answer(status=refusal.status, body=body, retry_after_ms=parse_retry_after_ms(headers.get("Retry-After")))
         except BROKEN as error:
             if again and self._was_stale(error):
                 self.pace.wait(path)
                 return self._answer(method, path, body, again=False)
             return self._nothing(f"{type(error).__name__}: {error}")
         self.pace.learn(headers or {})
+        text = str(self._api.last_response.data)
+        if (shown := self._without_token(text)) != text:
+            data = parse_body(shown)
+        if status != NO_CONTENT and not isinstance(data, dict):
+            return self._nothing(f"the answer ({status}) is not one of HubSpot's: it is no JSON object")
         return Answer(status=status, body=data if isinstance(data, dict) else {})
 
     def _was_stale(self, error: Exception) -> bool:
@@ -116,4 +125,8 @@ class CrmClient:
     def _nothing(self, what: str) -> Answer:
         if self._deadline.passed:
             what = f"no complete answer within {self.deadline_seconds:g} s"
-        return Answer(status=NO_ANSWER, broken=what)
+        return Answer(status=NO_ANSWER, broken=self._without_token(what))
+
+    def _without_token(self, text: str) -> str:
+        """Who answers may repeat what we sent, and what they say goes into logs, the ledger and conditions."""
+        return text.replace(self._token, HIDDEN) if len(self._token) >= LEAST_CHARACTERS else text

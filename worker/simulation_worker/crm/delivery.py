@@ -35,6 +35,10 @@ class Part:
     stages: Stages = NOWHERE
 
     @property
+    def numbers(self) -> list[int]:
+        return [record.number for record in self.records]
+
+    @property
     def object_types(self) -> list[str]:
         """What its records consist of."""
         found = {"companies": any(r.company for r in self.records), "contacts": any(r.contacts for r in self.records)}
@@ -56,7 +60,7 @@ def deliver_records(
     ways = [[_Way(record, part) for record in part.records] for part in parts]
     writer = BatchWriter(client, quarantine)
     _Trays(writer, clock, leaving).carry([way for of_part in ways for way in of_part])
-    quarantine.learn({str(part.marks.simulation_id) for part in parts}, writer.spoilt)
+    quarantine.learn(writer.served, writer.spoilt)
     return [{way.record.number: way.fate() for way in of_part} for of_part in ways]
 
 

@@ -17,11 +17,12 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected:
-    """Repeating wouldn't help."""
+    """Repeating wouldn't help. `with_its_call`: the call was refused, or a property named: perhaps the portal lacks something."""
 
     reason: Reason
     message: str
     correlation_id: str | None = None
+    with_its_call: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

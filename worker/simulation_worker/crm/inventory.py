@@ -26,6 +26,7 @@ class Inventory:
         self._portal = portal
         self._clock = clock
         self._kept: dict[str, tuple[float, Any]] = {}
+        self._created: dict[str, tuple[float, Sequence[str]]] = {}  # when some of our own properties were, last
         self._reading = threading.RLock()  # who needs the same waits for it
 
     def check(self, client: CrmClient, wants: Wants, *, not_before_s: float | None = None) -> Stages | None:
@@ -40,9 +41,16 @@ class Inventory:
         self.created(client, "deals", since_s)
         return stages_for(wants.deals, self._look("pipelines", since_s, lambda: _pipelines(client, self._portal)))
 
-    def created(self, client: CrmClient, object_type: str, not_before_s: float) -> Sequence[str]:
-        """Which of our own properties were missing since then, and were created anew."""
-        return self._look(f"our properties of {object_type}", not_before_s, lambda: ensure_properties(client, self._portal, object_type))
+    def created(self, client: CrmClient, object_type: str, not_before_s: float, *, since_s: float | None = None) -> Sequence[str]:
+        """Which of our own properties were missing and were created anew since `since_s` (else `not_before_s`), by whichever slot."""
+        with self._reading:
+            self._look(f"our properties of {object_type}", not_before_s, lambda: self._create_missing(client, object_type))
+            when_s, names = self._created.get(object_type, (float("-inf"), ()))
+            return names if when_s >= (not_before_s if since_s is None else since_s) else ()
+
+    def _create_missing(self, client: CrmClient, object_type: str) -> None:
+        if created := ensure_properties(client, self._portal, object_type):
+            self._created[object_type] = (self._clock(), created)
 
     def _properties(self, client: CrmClient, object_type: str, since_s: float) -> Mapping[str, Mapping[str, Any]]:
         return self._look(f"properties of {object_type}", since_s, lambda: _properties(client, self._portal, object_type))

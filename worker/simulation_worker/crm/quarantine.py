@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
+from simulation_worker.crm.suspects import Suspects
+
 AT_ONCE = 7  # halving a hundred records down to one takes so many calls in a row; with fewer a round might settle none of them
 GOOD_FOR_SECONDS = 10.0
 
@@ -23,6 +25,7 @@ class Quarantine:
         self._clock = clock
         self._lock = threading.Lock()
         self.apart: frozenset[str] = frozenset()  # simulations' ids
+        self.suspects = Suspects(clock=clock)
 
     def may_search(self) -> bool:
         """Takes one of the calls for finding out; False: not now."""
@@ -40,8 +43,8 @@ class Quarantine:
             self._left -= 1
             return True
 
-    def learn(self, delivered: Collection[str], spoilt: Collection[str]) -> None:
-        """How a delivery of these runs went: some had a call refused that was about them alone."""
+    def learn(self, served: Collection[str], spoilt: Collection[str]) -> None:
+        """How a delivery went: of these runs something was written, and those had a call refused that was about them alone."""
         if spoilt or self.apart:
             with self._lock:
-                self.apart = (self.apart - frozenset(delivered)) | frozenset(spoilt)
+                self.apart = (self.apart - frozenset(served)) | frozenset(spoilt)

@@ -9,7 +9,7 @@ from simulation_core.reasons import Reason
 from simulation_worker.crm.answers import Answer
 from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
 from simulation_worker.crm.inputs import Link, Object
-from simulation_worker.crm.judge import BROKEN_MS, may_pass
+from simulation_worker.crm.judge import BROKEN_MS, is_about_a_property, judge_error
 from simulation_worker.crm.setup import KEY
 
 MESSAGE_CHARACTERS = 500
@@ -57,9 +57,17 @@ def read_associations(links: Sequence[Link], answer: Answer) -> dict[str, Fate]:
 def _failed(error: Mapping[str, Any], answer: Answer) -> Fate:
     message = short(str(error.get("message") or "HubSpot refused the record without a word"))
     correlation_id = error.get("correlationId") or answer.correlation_id
-    if may_pass(error):
-        return tried(message, correlation_id)
-    return Rejected(reason=Reason.RECORD_REJECTED, message=message, correlation_id=correlation_id)
+    verdict = judge_error(error)
+    if verdict is not None and verdict.reason is not None:
+        return Postponed(
+            reason=verdict.reason,
+            message=message if verdict.counts_as_try else short(f"{verdict.reason.meaning} HubSpot says: {message}"),
+            wait_ms=verdict.wait_ms,
+            counts_as_try=verdict.counts_as_try,
+            correlation_id=correlation_id,
+        )
+    about_all = is_about_a_property(error)
+    return Rejected(reason=Reason.RECORD_REJECTED, message=message, correlation_id=correlation_id, with_its_call=about_all)
 
 
 def tried(message: str, correlation_id: str | None) -> Postponed:

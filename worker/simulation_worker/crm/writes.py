@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from simulation_core.content.keys import simulation_of
@@ -12,7 +14,7 @@ from simulation_worker.crm import paths
 from simulation_worker.crm.answers import Answer, explained
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
-from simulation_worker.crm.fates import Fate, Postponed, Rejected
+from simulation_worker.crm.fates import Fate, Postponed, Rejected, Written
 from simulation_worker.crm.inputs import Join, Link, Object
 from simulation_worker.crm.judge import TEN_SECONDS_MS, Ruling, Verdict, is_about_a_property, judge
 from simulation_worker.crm.quarantine import Quarantine
@@ -21,7 +23,8 @@ from simulation_worker.crm.setup import KEY
 
 MAX_INPUTS = 100
 MAX_ASSOCIATIONS = 2_000
-DEALS = "deals"
+CONTACTS, DEALS = "contacts", "deals"
+EMAIL = "email"
 NO_DEALS = "the token may not write deals: grant crm.objects.deals.read and crm.objects.deals.write"
 SEARCH_LATER = "HubSpot refused a call with this record in it, and not all calls may go into finding out which one it is about"
 
@@ -32,10 +35,14 @@ Item = TypeVar("Item")
 class _Call(Generic[Item]):
     """One kind of call: how it is sent, what its answer says of each item, and how to ask which of them are there (None: not at all)."""
 
+    kind: str
     send: Callable[[Sequence[Item]], Answer]
     read: Callable[[Sequence[Item], Answer], dict[str, Fate]]
     look_up: Callable[[Sequence[Item]], dict[str, Fate]] | None = None
+    adopt: Callable[[Sequence[Item]], Answer] | None = None  # as `send`, for objects that are ours and have lost their key
     for_deals: bool = False  # a token that may not make it serves all runs without deals no less
+    trying: bool = False  # with a single item, whether HubSpot answers 500 to that too
+    stumbling: bool = False  # it does to some items and not to others
 
 
 class BatchWriter:
@@ -46,6 +53,7 @@ class BatchWriter:
 
     def __init__(self, client: CrmClient, quarantine: Quarantine) -> None:
         self.spoilt: set[str] = set()  # simulations that had a call refused that was about them alone
+        self.served: set[str] = set()  # simulations of which something was written
         self._client = client
         self._quarantine = quarantine
         self._paused: Postponed | None = None
@@ -53,10 +61,11 @@ class BatchWriter:
     def upsert(self, object_type: str, objects: Sequence[Object]) -> dict[str, Fate]:
         """The fate of each object, by key. Raises PortalHeldError when nothing more can be done for this portal."""
 
-        def send(some: Sequence[Object]) -> Answer:
+        def send(some: Sequence[Object], id_property: str = KEY) -> Answer:
+            written = [(each.key, {KEY: each.key, **each.properties}) for each in some]
             inputs = [
-                {"id": each.key, "idProperty": KEY, "objectWriteTraceId": each.key, "properties": {KEY: each.key, **each.properties}}
-                for each in some
+                {"id": values[id_property], "idProperty": id_property, "objectWriteTraceId": key, "properties": values}
+                for key, values in written
             ]
             return self._client.post(paths.upsert(object_type), {"inputs": inputs})
 
@@ -66,7 +75,9 @@ class BatchWriter:
             answer = self._client.post(paths.read(object_type), asked)
             return read_found(some, answer) if judge(answer).ruling is Ruling.DONE else {}
 
-        return self._in_chunks(objects, MAX_INPUTS, _Call(send, read_upsert, look_up, for_deals=object_type == DEALS))
+        adopt = partial(send, id_property=EMAIL) if object_type == CONTACTS else None
+        call = _Call(object_type, send, read_upsert, look_up, adopt, for_deals=object_type == DEALS)
+        return self._in_chunks(objects, MAX_INPUTS, call)
 
     def associate(self, join: Join, links: Sequence[Link]) -> dict[str, Fate]:
         """Repeating it changes nothing."""
@@ -76,7 +87,8 @@ class BatchWriter:
             inputs = [{"from": {"id": link.from_id}, "to": {"id": link.to_id}, "types": types} for link in some]
             return self._client.post(paths.associate(join.from_type, join.to_type), {"inputs": inputs})
 
-        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(send, read_associations, for_deals=join.from_type == DEALS))
+        kind = f"{join.from_type} to {join.to_type}"
+        return self._in_chunks(links, MAX_ASSOCIATIONS, _Call(kind, send, read_associations, for_deals=join.from_type == DEALS))
 
     def _in_chunks(self, items: Sequence[Item], size: int, call: _Call[Item]) -> dict[str, Fate]:
         fates: dict[str, Fate] = {}
@@ -100,7 +112,7 @@ class BatchWriter:
             case Ruling.STOP:
                 return self._stop(items, answer, verdict, call)
             case Ruling.LATER:
-                return self._postpone(items, answer, verdict)
+                return self._doubt(items, answer, verdict, call) if verdict.counts_as_try else self._postpone(items, answer, verdict)
             case Ruling.AGAIN:
                 return self._write(items, call, again=False) if again else self._write_what_is_not_there(items, answer, call)
             case _:
@@ -116,6 +128,9 @@ class BatchWriter:
     def _settle(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """Fates as the answer names them. What it didn't name is asked for again in halves; a single one counts a try."""
         fates = call.read(items, answer)
+        if written := [key for key, fate in fates.items() if isinstance(fate, Written)]:
+            self._quarantine.suspects.succeeded(call.kind, written)
+            self.served |= set(map(simulation_of, written))
         unnamed = [item for item in items if _key(item) not in fates]
         if not unnamed:
             return fates
@@ -123,18 +138,55 @@ class BatchWriter:
             return fates | self._halves(unnamed, answer, call)
         return {_key(items[0]): tried("HubSpot's answer did not say what became of the record", answer.correlation_id)}
 
+    def _doubt(self, items: Sequence[Item], answer: Answer, verdict: Verdict, call: _Call[Item]) -> dict[str, Fate]:
+        """A 500: HubSpot is out of order, which costs no record a try, or it stumbles over one of these. Single ones tell which."""
+        if call.trying:
+            return {}
+        suspects, keys = self._quarantine.suspects, [_key(item) for item in items]
+        suspects.add(call.kind, keys)
+        if len(items) > 1:
+            if call.stumbling:
+                return self._halves(items, answer, call)
+            tried_singly, fates = self._try_singly(items, call)
+            if fates:
+                rest = [item for item in items if _key(item) not in fates]
+                return fates | self._halves(rest, answer, replace(call, stumbling=True))
+            if not tried_singly and suspects.are_to_blame(call.kind, keys):
+                return _later(items, answer)
+        if call.stumbling or suspects.are_to_blame(call.kind, keys):
+            self.spoilt |= {simulation_of(key) for key in keys}
+            return self._postpone(items, answer, verdict)
+        return self._postpone(items, answer, replace(verdict, counts_as_try=False))
+
+    def _try_singly(self, items: Sequence[Item], call: _Call[Item]) -> tuple[bool, dict[str, Fate]]:
+        """Whether there were calls to try two of them, chosen by chance; and the fate of the first that is answered otherwise."""
+        for item in random.sample(items, 2):
+            if not self._quarantine.may_search():
+                return False, {}
+            if fates := self._write([item], replace(call, look_up=None, trying=True), again=False):
+                return True, fates
+        return True, {}
+
     def _write_what_is_not_there(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """A conflict that stays: perhaps another worker, thought dead, has just written them. Their content is the same then."""
         if call.look_up is None or not self._quarantine.may_search():
-            return self._isolate(items, answer, call)
+            return self._adopt(items, answer, call)
         try:
             found = call.look_up(items)
         except (FenceLostError, PausedError) as stop:
             return self._stop_short(items, stop)
         left = [item for item in items if _key(item) not in found]
         if not found or not left:
-            return found or self._isolate(items, answer, call)
+            return found or self._adopt(items, answer, call)
         return found | self._write(left, call, again=False)
+
+    def _adopt(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
+        """A conflict over contacts that aren't there by our key: they may have lost it with the property. Their e-mails have it, too."""
+        if call.adopt is None or not all(carries_its_key(item) for item in items):
+            return self._isolate(items, answer, call)
+        if not self._quarantine.may_search():
+            return _later(items, answer)
+        return self._write(items, replace(call, send=call.adopt, look_up=None, adopt=None), again=False)
 
     def _isolate(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         by_simulation: dict[str, list[Item]] = {}
@@ -146,8 +198,10 @@ class BatchWriter:
                 fates |= self._write(some, call) if self._quarantine.may_search() else _later(some, answer)
             return fates
         self.spoilt |= by_simulation.keys()
-        if len(items) == 1 or is_about_a_property(answer):
-            fate = Rejected(reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id)
+        if len(items) == 1 or is_about_a_property(answer.body):
+            fate = Rejected(
+                reason=Reason.RECORD_REJECTED, message=short(answer.message), correlation_id=answer.correlation_id, with_its_call=True
+            )
             return dict.fromkeys(map(_key, items), fate)
         return self._halves(items, answer, call)
 
@@ -188,6 +242,11 @@ def _later(items: Sequence[Any], answer: Answer) -> dict[str, Fate]:
 def _waiting(reason: Reason, message: str, wait_ms: int) -> Postponed:
     """Through no fault of the record's."""
     return Postponed(reason=reason, message=message, wait_ms=wait_ms, counts_as_try=False)
+
+
+def carries_its_key(item: Any) -> bool:
+    """Whether the contact's e-mail is of our making, and not one that somebody set for it."""
+    return isinstance(item, Object) and item.key in str(item.properties.get(EMAIL, ""))
 
 
 def _key(item: Any) -> str:
