@@ -236,10 +236,7 @@ class Budget:
             self._be_open()
             raise PausedError(Reason.RECORDS_LATE, max(1, admission.wait_us // 1000))  # no pause: there are too many of us
         self._metrics.taken.inc()
-        now_s = self._clock()
-        if admission.first_us > PATIENCE_US and not search:
-            self._scarce_until_s = now_s + SCARCE_SECONDS
-        return now_s + admission.first_us / 1e6
+        return self._clock() + admission.first_us / 1e6
 
     def _payable_since_s(self) -> float:
         return self._clock() - self.limit.lateness_s
