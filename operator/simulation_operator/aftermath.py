@@ -65,7 +65,9 @@ def archived(simulation: Simulation, progress: Progress, problem: tuple[Reason, 
     state = progress.errands.get(Kind.ARCHIVE)
     how_far = {"done": 0, "total": 0} if state is None else _how_far(state)
     if state is not None and state.done:
-        return Condition("Archived", True, Reason.ARCHIVED, f"{how_far['done']} objects were archived.")
+        left = int((state.result or {}).get("left") or 0)
+        others = f" {left} that carry this run's id are not of it, and stay." if left else ""
+        return Condition("Archived", True, Reason.ARCHIVED, f"{how_far['done']} objects were archived.{others}")
     if state is None:
         reason, message = problem or (Reason.ARCHIVING, Reason.ARCHIVING.meaning)
     else:

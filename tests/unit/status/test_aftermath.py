@@ -100,6 +100,7 @@ DELETED = replace(SIMULATION, verify_token="", deleting=True, finalizers=(ARCHIV
         (of("archive", reason="PortalUnavailable", message="It refuses."), (Reason.CREDENTIAL_REJECTED, "replace it."), False,
          Reason.PORTAL_UNAVAILABLE, "It refuses."),
         (of("archive", done=True, result={"done": 9, "total": 9}), None, True, Reason.ARCHIVED, "9 objects were archived"),
+        (of("archive", done=True, result={"done": 9, "total": 9, "left": 2}), None, True, Reason.ARCHIVED, "2 that carry this run's id"),
     ],
 )  # fmt: skip
 def test_archiving_is_a_condition_that_says_how_far_it_is_and_how_to_let_go(
