@@ -184,8 +184,6 @@ class BatchWriter:
         """A conflict over contacts that aren't there by our key: they may have lost it with the property. Their e-mails have it, too."""
         if call.adopt is None or not all(carries_its_key(item) for item in items):
             return self._isolate(items, answer, call)
-        if not self._quarantine.may_search():
-            return _later(items, answer)
         return self._write(items, replace(call, send=call.adopt, look_up=None, adopt=None), again=False)
 
     def _isolate(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
