@@ -42,7 +42,7 @@ def test_two_workers_never_meet_the_limit_and_a_small_simulation_does_not_wait_b
         if batch < 3:
             jobs.push(small, batch)
     workers = [start_worker(SIMULATION_SLOTS="4") for _ in range(2)]
-    until(lambda: ledger.run(small).status is Status.COMPLETED)
+    until(lambda: ledger.run(small).status is Status.COMPLETED, within_seconds=60)
     assert ledger.run(large).records_processed < 2_000
     until(lambda: ledger.run(large).status is Status.COMPLETED, within_seconds=60)
     assert not any("PortalThrottled" in worker.log.read_text() for worker in workers)
