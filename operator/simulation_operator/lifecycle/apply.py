@@ -18,8 +18,7 @@ from simulation_operator.api import Api
 from simulation_operator.events import Events
 from simulation_operator.happenings import Happening
 from simulation_operator.keys import KeyQueue
-from simulation_operator.lifecycle.decide import (
-    ABSENCES_THAT_PROVE_DELETION,
+from simulation_operator.lifecycle.actions import (
     Accept,
     Advise,
     Archive,
@@ -41,6 +40,7 @@ from simulation_operator.lifecycle.decide import (
     Verify,
     Wait,
 )
+from simulation_operator.lifecycle.decide import ABSENCES_THAT_PROVE_DELETION
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.planning import Planner
 from simulation_operator.resource import ARCHIVE_FINALIZER, Key

@@ -10,8 +10,9 @@ from simulation_core.errors import LedgerUnavailableError
 from simulation_operator.api import ApiError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
+from simulation_operator.lifecycle.actions import Plan, Wait
 from simulation_operator.lifecycle.apply import Applier
-from simulation_operator.lifecycle.decide import Plan, Wait, decide
+from simulation_operator.lifecycle.decide import decide
 from simulation_operator.lifecycle.observe import Observer
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key

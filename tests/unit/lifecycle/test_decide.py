@@ -17,7 +17,7 @@ from simulation_core.plan.load import Load
 from simulation_core.portals import Portal, Portals
 from simulation_core.reasons import Reason
 from simulation_core.spec import Source, parse_spec
-from simulation_operator.lifecycle.decide import (
+from simulation_operator.lifecycle.actions import (
     Accept,
     Advise,
     Archive,
@@ -37,8 +37,8 @@ from simulation_operator.lifecycle.decide import (
     UpdateChangeable,
     Verify,
     Wait,
-    decide,
 )
+from simulation_operator.lifecycle.decide import decide
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import ARCHIVE_FINALIZER, Key, Simulation
 from simulation_operator.settings import ContentSources

@@ -15,7 +15,7 @@ from simulation_core.errors import LedgerUnavailableError
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.lifecycle import reconcile
-from simulation_operator.lifecycle.decide import Decision, Plan
+from simulation_operator.lifecycle.actions import Decision, Plan
 from simulation_operator.lifecycle.reconcile import Lifecycle
 from simulation_operator.metrics import Metrics
 from simulation_operator.planning import Planner

@@ -18,7 +18,7 @@ from simulation_operator.conditions import find
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import State
 from simulation_operator.lifecycle import reconcile
-from simulation_operator.lifecycle.decide import Decision, Nothing
+from simulation_operator.lifecycle.actions import Decision, Nothing
 from simulation_operator.lifecycle.reconcile import Lifecycle
 from simulation_operator.metrics import Metrics
 from simulation_operator.planning import Planner

@@ -14,7 +14,8 @@ from simulation_core.errors import SpecError
 from simulation_core.plan import Plan, make_plan
 from simulation_core.portals import Portal, Portals
 from simulation_core.spec import Spec, parse_spec
-from simulation_operator.lifecycle.decide import Accept, Refuse, decide
+from simulation_operator.lifecycle.actions import Accept, Refuse
+from simulation_operator.lifecycle.decide import decide
 from simulation_operator.lifecycle.observe import Observation
 from simulation_operator.resource import Key, Simulation
 
