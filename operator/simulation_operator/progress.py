@@ -20,7 +20,7 @@ from simulation_core.ledger import control, preparing
 from simulation_core.ledger import portals as portal_reports
 from simulation_core.ledger import progress as ledger_progress
 from simulation_core.ledger.portals import PortalAccount, PortalProblem
-from simulation_core.ledger.values import Progress
+from simulation_core.ledger.values import Progress, Run
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 SAFE_EVICTION = "noeviction"
 FOLDS_A_TICK = 10
 ALL_EVERY_SECONDS = 10.0  # what changes by the clock alone, or with a portal, is seen then
+FOLDED_WITHIN_MS = 30_000  # an end is not kept from anybody for longer, whatever is wrong
 OVERLAP_SECONDS = 3.0  # a transaction commits a little after the moment it writes down
 
 
@@ -144,6 +145,8 @@ class ProgressLoop:
         progress = facts.progress.get(entry.key.uid)
         if progress is None and self._verdict(entry) is None:
             return None
+        if progress is not None and is_being_folded(progress.run, sum(progress.delivered)):
+            return None
         return build(self._view(entry, progress, facts))
 
     def _view(self, entry: Entry, progress: Progress | None, facts: Facts) -> View:
@@ -236,6 +239,13 @@ class ProgressLoop:
         counted = Counter(entry.written.get("phase", "Planning") for entry in self.roster)
         for phase in PHASES.values():
             self.metrics.phases.labels(phase).set(counted[phase])
+
+
+def is_being_folded(run: Run, folded: int) -> bool:
+    """Its last records are counted, and in no timeline yet. Its end is shown once they are, for after that nobody looks again."""
+    if not run.status.terminal or run.finished_ms is None or folded >= run.records_processed:
+        return False
+    return now_ms() - run.finished_ms < FOLDED_WITHIN_MS
 
 
 def _content_problems(entry: Entry, facts: Facts) -> list[Problem]:

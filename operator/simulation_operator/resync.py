@@ -43,12 +43,14 @@ class Resync:
     clock: Callable[[], float] = time.monotonic
     finished_at: float | None = None
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _took_over: bool = True
 
     def __post_init__(self) -> None:
         self._begun_at = self.clock()
 
     def ask(self) -> None:
-        """Do it now rather than at the next turn."""
+        """Do it now rather than at the next turn: the lock was taken, and whoever had it before may have left long ago."""
+        self._took_over = True
         self._asked.set()
 
     def not_alive(self) -> str | None:
@@ -80,21 +82,22 @@ class Resync:
         for scope in self.scopes:
             async for page in self.api.list_pages(scope):
                 listed.update(simulation.key.uid for simulation in page)
-                self._take_in(page, ended)
+                self._take_in(page, ended or {})
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()
+        self._took_over = self._took_over and ended is None
         if self.leadership.leading:
             await self._miss(listed)
 
-    async def _ended_lately(self) -> Mapping[UUID, int]:
-        """Empty while the ledger is away: a list counts as complete without it."""
+    async def _ended_lately(self) -> Mapping[UUID, int] | None:
+        """None while the ledger is away or another one's: a list counts as complete without it."""
         if not self.leadership.leading:
-            return {}
+            return None
         try:
-            return await self.threads.ledger(runs.ended_lately, self.engine, ENDED_LATELY_SECONDS)
+            return await self.threads.ledger(runs.ended_lately, self.engine, None if self._took_over else ENDED_LATELY_SECONDS)
         except LedgerUnavailableError as error:
             log.debug("resync: %s", error)
-            return {}
+            return None
 
     def _take_in(self, page: Sequence[Simulation], ended: Mapping[UUID, int]) -> None:
         for simulation in page:

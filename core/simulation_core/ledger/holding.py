@@ -5,7 +5,7 @@ purges it holds it alone: so a change waits for the claims under way, and those 
 they form a queue. Locks on rows don't: who asks to share a row that others share gets it at once, past a change that waits for all of them,
 and a run that many claim without a pause would never be suspended.
 
-In the one order: runs are shared or held first, then come control rows by simulation id, batches, simulations.
+In the one order: control rows by simulation id come first, then runs are shared or held, then come batches, simulations.
 """
 
 # ruff: noqa: S608 - only constants are put into statements; values are always bound
@@ -27,8 +27,9 @@ FROM (SELECT DISTINCT uuid_hash(id) & {_LOCKS - 1} AS lock FROM unnest(CAST(:sim
 """
 
 # Guarantees: until this transaction ends nothing of the run is claimed, renewed or skipped, and nobody else changes what is wanted of it.
-# What was waited for is seen by the statements after it. The row is locked for those who read what is wanted while they settle it.
+# What was waited for is seen by the statements after it. The row comes first: workers of an older version share it, and whoever waited for
+# them with the lock in hand would hold up the newer ones' claims of all runs under it. Nobody asks for a row who shares a run already.
 HOLD_RUN = text(f"""
-WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock({_KIND}, uuid_hash(CAST(:id AS uuid)) & {_LOCKS - 1}))
-SELECT FROM simulation_control WHERE simulation_id = :id AND (SELECT count(*) FROM turn) = 1 FOR NO KEY UPDATE
+WITH held AS MATERIALIZED (SELECT simulation_id FROM simulation_control WHERE simulation_id = :id FOR NO KEY UPDATE)
+SELECT pg_advisory_xact_lock({_KIND}, uuid_hash(CAST(:id AS uuid)) & {_LOCKS - 1}) FROM (SELECT count(*) FROM held) AS found
 """)

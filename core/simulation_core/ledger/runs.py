@@ -46,11 +46,12 @@ def archiving(engine: Engine) -> list[Place]:
         return [Place(*row) for row in connection.execute(text(question))]
 
 
-def ended_lately(engine: Engine, within_seconds: int) -> dict[UUID, int]:
-    """Runs that have ended and whose rows changed in the last so many seconds: how many of their records have an outcome."""
+def ended_lately(engine: Engine, within_seconds: int | None) -> dict[UUID, int]:
+    """Runs that have ended and whose rows changed in the last so many seconds, or ever: how many of their records have an outcome."""
     question = """
         SELECT id, records_processed + records_failed + records_skipped AS settled FROM simulations
-        WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND updated_at >= statement_timestamp() - :within * interval '1 second'
+        WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND deleted_at IS NULL
+        AND (CAST(:within AS integer) IS NULL OR updated_at >= statement_timestamp() - CAST(:within AS integer) * interval '1 second')
     """
     with transaction(engine) as connection:
         return {row.id: row.settled for row in connection.execute(text(question), {"within": within_seconds})}

@@ -140,7 +140,8 @@ class Applier:
             return
         entry.verdict = None
         entry.observed_generation = seen.simulation.generation
-        self.roster.unshown.add(seen.key.uid)
+        if seen.run is not None:  # of what the ledger doesn't know there is nothing to show
+            self.roster.unshown.add(seen.key.uid)
 
     def _wait(self, seen: Observation, decision: Decision) -> None:
         if decision.reason is Reason.DATABASE_UNAVAILABLE:  # shown on all Simulations together, by the progress loop

@@ -14,6 +14,7 @@ from simulation_core.ledger.offers import Offers
 
 PAGE = 5_000  # batches: some twenty milliseconds of Postgres, of one run or of a thousand, and a megabyte
 NEAR_MS = 2_000  # the first ring
+FAR_BEHIND = 4  # a run that was published or resumed far inside the ring is walked nearest first as well
 
 
 class Walk:
@@ -54,7 +55,7 @@ class Walk:
         if left_at_ms is None:
             self.complete = self._reach_ms == self._horizon_ms
             self._reach_ms = min(self._horizon_ms, 2 * self._reach_ms)
-        elif self.complete:
+        elif self.complete or left_at_ms < self._reach_ms // FAR_BEHIND:
             self._begin_beyond(left_at_ms)
 
     def _begin_beyond(self, walked_ms: int) -> None:

@@ -42,7 +42,10 @@ def test_what_was_counted_after_the_end_while_no_operator_was_there_is_shown(clu
     ledger("UPDATE simulations SET records_failed = 150 WHERE id::text = %s", created["metadata"]["uid"])
     cluster.wait(lambda found: found.get("status", {}).get("recordsFailed") == 150, "the end, with what was counted by then")
     operator.stop()
-    ledger("UPDATE simulations SET records_failed = 200 WHERE id::text = %s", created["metadata"]["uid"])
+    ledger(
+        "UPDATE simulations SET records_failed = 200, updated_at = statement_timestamp() - interval '1 hour' WHERE id::text = %s",
+        created["metadata"]["uid"],
+    )
     operator.start()
     cluster.wait(lambda found: found["status"]["recordsFailed"] == 200, "what was counted meanwhile")
 

@@ -63,3 +63,27 @@ def test_where_only_the_end_of_the_horizon_is_new_no_nearer_ring_is_read_again(e
     monkeypatch.setattr(dispatch, "page", asked)
     assert walking.go_on(["east"], seconds=60.0) == 25
     assert reaches == [HORIZON_MS, 256_000, 256_000, HORIZON_MS]
+
+
+def test_a_run_that_is_published_in_the_middle_of_a_walk_is_taken_nearest_first_as_well(engine, ledger, monkeypatch):
+    monkeypatch.setattr(walk, "PAGE", 10)
+    monkeypatch.setattr(walk, "NEAR_MS", 20_000)
+    for _ in range(SPARSE):
+        ledger.publish(*range(200_000, 200_000 + DENSE))
+    offered = []
+
+    def offer(offers):
+        offered.extend(each.simulation_id for each in offers)
+        return len(offers)
+
+    walking = Walk(engine, offer, horizon_ms=HORIZON_MS)
+    walking.begin_anew()
+    while not offered:
+        walking.go_on(["east"], seconds=0.0)
+    dense = ledger.publish(*range(10_000, 10_000 + DENSE))
+    while offered.count(dense) < DENSE:
+        walking.go_on(["east"], seconds=0.0)
+    assert len(offered) < 2 * DENSE
+    while not walking.complete:
+        walking.go_on(["east"], seconds=0.0)
+    assert len(offered) == (SPARSE + 1) * DENSE

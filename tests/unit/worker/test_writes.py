@@ -55,10 +55,11 @@ def test_any_other_refusal_is_about_one_record_until_it_is_found(body: dict[str,
 
 
 class Stumbling:
-    """A HubSpot that answers 500 to each call in which one of `bad` is; `down`: to all."""
+    """A HubSpot that answers so to each call in which one of `bad` is; `down`: to all."""
 
-    def __init__(self, *bad: str) -> None:
+    def __init__(self, *bad: str, status: int = 500) -> None:
         self.bad = frozenset(bad)
+        self.status = status
         self.down = False
         self.calls = 0
 
@@ -66,7 +67,7 @@ class Stumbling:
         self.calls += 1
         keys = [each["id"] for each in body["inputs"]]
         if self.down or self.bad.intersection(keys):
-            return Answer(status=500, body={"message": "internal error"})
+            return Answer(status=self.status, body={"message": "internal error"})
         return Answer(status=200, body={"results": [{"id": "1", "objectWriteTraceId": key} for key in keys]})
 
 
@@ -136,3 +137,11 @@ def test_a_run_all_of_whose_records_make_hubspot_stumble_ends_while_others_are_w
 def test_without_calls_for_finding_out_nothing_is_held_against_a_record() -> None:
     quarantine, client = Quarantine(lambda _: 0), Stumbling(OBJECTS[5].key)
     assert counted(upserted(client, quarantine, OBJECTS)) == set()
+
+
+def test_of_a_hundred_runs_in_a_call_the_one_that_spoils_it_is_found_and_all_others_are_written_at_once() -> None:
+    several = [Object(f"00000000-0000-0000-0000-{run:012}-1-c", {}) for run in range(100)]
+    client = Stumbling(several[93].key, status=400)
+    fates = upserted(client, Quarantine(lambda calls: calls), several)
+    assert written(fates) == 99
+    assert client.calls <= 15

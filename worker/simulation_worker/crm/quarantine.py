@@ -8,8 +8,14 @@ from collections.abc import Callable, Collection
 
 from simulation_worker.crm.suspects import Suspects
 
-AT_ONCE = 7  # halving a hundred records down to one takes so many calls in a row; with fewer a round might settle none of them
+# Halving a hundred records down to one takes seven calls in a row, and a conflict a question before: with fewer a round might settle none.
+AT_ONCE = 8
 GOOD_FOR_SECONDS = 10.0
+
+
+class _Granted(threading.local):
+    left = 0
+    good_until_s = 0.0
 
 
 class Quarantine:
@@ -20,28 +26,21 @@ class Quarantine:
 
     def __init__(self, grant: Callable[[int], int], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._grant = grant
-        self._left = 0
-        self._good_until_s = 0.0
-        self._clock = clock
+        self._granted = _Granted()
+        self.clock = clock
         self._lock = threading.Lock()
         self.apart: frozenset[str] = frozenset()  # simulations' ids
         self.suspects = Suspects(clock=clock)
 
     def may_search(self) -> bool:
-        """Takes one of the calls for finding out; False: not now."""
-        if self._take():
-            return True
-        granted, until_s = self._grant(AT_ONCE), self._clock() + GOOD_FOR_SECONDS
-        with self._lock:
-            self._left, self._good_until_s = granted, until_s
-        return self._take()
-
-    def _take(self) -> bool:
-        with self._lock:
-            if self._left < 1 or self._clock() >= self._good_until_s:
-                return False
-            self._left -= 1
-            return True
+        """Takes one of the calls for finding out; False: not now. Each thread has its own: sharing them, two would get nowhere."""
+        granted, now_s = self._granted, self.clock()
+        if granted.left < 1 or now_s >= granted.good_until_s:
+            granted.left, granted.good_until_s = self._grant(AT_ONCE), now_s + GOOD_FOR_SECONDS
+        if granted.left < 1:
+            return False
+        granted.left -= 1
+        return True
 
     def learn(self, served: Collection[str], spoilt: Collection[str]) -> None:
         """How a delivery went: of these runs something was written, and those had a call refused that was about them alone."""

@@ -57,6 +57,7 @@ class BatchWriter:
         self._client = client
         self._quarantine = quarantine
         self._paused: Postponed | None = None
+        self._begun_s = 0.0  # the last call, by the clock of the quarantine
 
     def upsert(self, object_type: str, objects: Sequence[Object]) -> dict[str, Fate]:
         """The fate of each object, by key. Raises PortalHeldError when nothing more can be done for this portal."""
@@ -99,6 +100,7 @@ class BatchWriter:
     def _write(self, items: Sequence[Item], call: _Call[Item], *, again: bool = True) -> dict[str, Fate]:
         if self._paused:
             return dict.fromkeys(map(_key, items), self._paused)
+        self._begun_s = self._quarantine.clock()
         try:
             answer = call.send(items)
         except (FenceLostError, PausedError) as stop:
@@ -129,7 +131,7 @@ class BatchWriter:
         """Fates as the answer names them. What it didn't name is asked for again in halves; a single one counts a try."""
         fates = call.read(items, answer)
         if written := [key for key, fate in fates.items() if isinstance(fate, Written)]:
-            self._quarantine.suspects.succeeded(call.kind, written)
+            self._quarantine.suspects.succeeded(call.kind, written, self._begun_s)
             self.served |= set(map(simulation_of, written))
         unnamed = [item for item in items if _key(item) not in fates]
         if not unnamed:
@@ -142,8 +144,8 @@ class BatchWriter:
         """A 500: HubSpot is out of order, which costs no record a try, or it stumbles over one of these. Single ones tell which."""
         if call.trying:
             return {}
-        suspects, keys = self._quarantine.suspects, [_key(item) for item in items]
-        suspects.add(call.kind, keys)
+        keys = [_key(item) for item in items]
+        to_blame = self._quarantine.suspects.are_to_blame(call.kind, keys)
         if len(items) > 1:
             if call.stumbling:
                 return self._halves(items, answer, call)
@@ -151,9 +153,9 @@ class BatchWriter:
             if fates:
                 rest = [item for item in items if _key(item) not in fates]
                 return fates | self._halves(rest, answer, replace(call, stumbling=True))
-            if not tried_singly and suspects.are_to_blame(call.kind, keys):
+            if not tried_singly and to_blame:
                 return _later(items, answer)
-        if call.stumbling or suspects.are_to_blame(call.kind, keys):
+        if call.stumbling or to_blame:
             self.spoilt |= {simulation_of(key) for key in keys}
             return self._postpone(items, answer, verdict)
         return self._postpone(items, answer, replace(verdict, counts_as_try=False))
@@ -191,10 +193,7 @@ class BatchWriter:
         for item in items:
             by_simulation.setdefault(simulation_of(_key(item)), []).append(item)
         if len(by_simulation) > 1:
-            fates: dict[str, Fate] = {}
-            for some in by_simulation.values():
-                fates |= self._write(some, call) if self._quarantine.may_search() else _later(some, answer)
-            return fates
+            return self._split(list(by_simulation.values()), answer, call)
         self.spoilt |= by_simulation.keys()
         if len(items) == 1 or is_about_a_property(answer.body):
             fate = Rejected(
@@ -202,6 +201,15 @@ class BatchWriter:
             )
             return dict.fromkeys(map(_key, items), fate)
         return self._halves(items, answer, call)
+
+    def _split(self, runs: Sequence[Sequence[Item]], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
+        """In two, so that of a hundred runs the one that spoils the call is met alone after seven more, and the others are written."""
+        middle = (len(runs) + 1) // 2
+        fates: dict[str, Fate] = {}
+        for some in (runs[:middle], runs[middle:]):
+            items = [item for run in some for item in run]
+            fates |= self._write(items, call) if self._quarantine.may_search() else _later(items, answer)
+        return fates
 
     def _halves(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         middle = (len(items) + 1) // 2
