@@ -1,7 +1,8 @@
 """Which runs a portal can take: it is asked once whether it has what a run's spec names, before the run's first write.
 
 A run that names what the portal lacks waits, says so in its condition, and goes on by itself once somebody mended it. None of its records
-fails, also when what was there is lost half-way: before any record is failed for good, the portal is asked again.
+fails, also when what was there is lost half-way: before any record is failed for good, the portal is asked again, or
+was a moment ago because of one that was refused alike.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uuid import UUID
 from simulation_core.ledger.portals import run_on
 from simulation_core.portals import Portal
 from simulation_core.reasons import Reason
+from simulation_worker.acquittals import Acquittals
 from simulation_worker.crm.client import CrmClient
 from simulation_worker.crm.delivery import NOWHERE, Part, deliver_records
 from simulation_worker.crm.errors import FenceLostError, PausedError, PortalHeldError
@@ -54,6 +56,7 @@ class Admission:
         self._clock = clock
         self.quarantine = Quarantine(grant, clock=clock)
         self._inventory = Inventory(portal, clock=clock)
+        self._acquittals = Acquittals()
         self._known: dict[UUID, Stages | Held] = {}
         self._lock = threading.Lock()
 
@@ -126,23 +129,42 @@ class Admission:
     def _to_blame(
         self, client: CrmClient, part: Part, rejected: Mapping[int, Rejected], of: int, began_s: float, answered_s: float
     ) -> Held | None:
-        """What the portal lacks, or lacked since the delivery began. Judged by nothing that was read before its last answer came."""
+        """What the portal lacks, or lacked since the delivery began."""
+        single = len(rejected) < of and not any(fate.with_its_call for fate in rejected.values())
         try:
-            if len(rejected) == of or any(fate.with_its_call for fate in rejected.values()):
-                kinds = part.object_types
-                if created := [name for kind in kinds for name in self._inventory.created(client, kind, answered_s, since_s=began_s)]:
-                    message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
-                    log.warning("%s", message)
-                    return self._soon(Reason.PROPERTY_UNUSABLE, message)
-            found = self._ask(client, part, answered_s) if part.wants.anything else part.stages
+            if single and self._is_acquitted(client, part, rejected, answered_s):
+                return None
+            held = self._lost(client, part, answered_s, None if single else began_s)
         except (FenceLostError, PausedError) as stop:
             return self._stopped(stop)
         except PortalHeldError as unread:  # what was delivered is delivered
             return Held(unread.reason, str(unread), self._clock() + unread.wait_ms / 1000)
+        if held is None:
+            self._acquittals.add(rejected.values(), answered_s)
+        return held
+
+    def _lost(self, client: CrmClient, part: Part, answered_s: float, ours_since_s: float | None) -> Held | None:
+        """Judged by nothing that was read before its last answer came. `ours_since_s`: also whether it lost our own properties since."""
+        kinds = [] if ours_since_s is None else part.object_types
+        if created := [name for kind in kinds for name in self._inventory.created(client, kind, answered_s, since_s=ours_since_s)]:
+            message = f"portal {self._portal.name} had lost our properties {', '.join(created)}; they were created anew"
+            log.warning("%s", message)
+            return self._soon(Reason.PROPERTY_UNUSABLE, message)
+        found = self._ask(client, part, answered_s) if part.wants.anything else part.stages
         if isinstance(found, Held):
             return found
         changed = f"the stages of deals in portal {self._portal.name} have changed"
         return self._soon(Reason.NOT_IN_PORTAL, changed) if found != part.stages else None
+
+    def _is_acquitted(self, client: CrmClient, part: Part, rejected: Mapping[int, Rejected], answered_s: float) -> bool:
+        """Only that the portal lacks nothing is taken from what was read a little before."""
+        since_s = self._acquittals.since_s(rejected.values(), answered_s)
+        if since_s is None:
+            return False
+        try:
+            return (self._inventory.check(client, part.wants, not_before_s=since_s) or NOWHERE) == part.stages
+        except LackingError:
+            return False
 
     def _soon(self, reason: Reason, message: str) -> Held:
         return Held(reason, message, self._clock() + CHANGED_MS / 1000)

@@ -165,6 +165,14 @@ def test_errands_of_all_workers_share_a_quarter_while_any_of_them_delivers(budge
     assert 30 < most_in_ten_seconds(errand_calls_s(workers, 15)) <= 190 / 4
 
 
+def test_what_waits_in_the_queue_counts_as_a_delivery(budgets: Any, redis: Redis) -> None:
+    """Errands may be why it waits: a gate that finds no calls takes nothing, and nothing is under way."""
+    worker = budgets.worker()
+    redis.rpush("rq:queue:simulation-deliver-default", "a job")
+    worker.budget.look()
+    assert errand_calls_s([worker], 5)[-1] > 0.5
+
+
 def test_who_delivers_itself_need_not_look_for_it(budgets: Any) -> None:
     worker = budgets.worker()
     worker.budget.delivering()

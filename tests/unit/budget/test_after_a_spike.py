@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from simulation_core.queue.admission import Admission
+from references.gcra import Shared
 from simulation_worker.budget.accounting import PATIENCE_US
 from simulation_worker.budget.budget import CALLS_A_LOAD, LONGEST_WAIT_US
 from simulation_worker.budget.limits import Limit
@@ -18,24 +18,6 @@ from simulation_worker.budget.purse import Purse
 
 CALLS = 21  # of a load of a thousand records
 SECONDS = 90.0
-
-
-@dataclass
-class Shared:
-    """The budget's script, in memory."""
-
-    limit: Limit
-    now_s: float = 0.0
-    tat_us: float = 0.0
-
-    def draw(self, uses: int, patience_us: float) -> Admission:
-        now_us = self.now_s * 1e6
-        base_us = max(self.tat_us, now_us)
-        wait_us = base_us - self.limit.tolerance_us - now_us
-        if wait_us > patience_us:
-            return Admission(wait_us=round(wait_us - patience_us) + 1)
-        self.tat_us = base_us + uses * self.limit.spacing_us
-        return Admission(uses=uses, first_us=round(wait_us))
 
 
 @dataclass

@@ -6,6 +6,7 @@ from redis import Redis
 
 from simulation_core.queue.admission import Admission, Gate, parse_admission
 from simulation_core.queue.connection import outages_translated
+from simulation_core.queue.taking import LISTS
 from simulation_core.reasons import Reason
 from simulation_worker.budget.limits import Limit
 from simulation_worker.budget.scripts import DRAW, FAILED, PAUSE, SERVED
@@ -61,9 +62,13 @@ class Accounting:
             return bool(self._served(keys=[key], args=[generation]))
 
     def others(self, queue: str) -> tuple[int, int]:
-        """How many workers share the budget, as RQ knows them, and how many jobs they have under way."""
+        """How many workers share the budget, as RQ knows them, and how many jobs they have under way or before them.
+
+        What the gate refuses stays in its list. Did only what was taken count, errands that use up the budget would keep it there for ever.
+        """
         with outages_translated(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.scard(f"rq:workers:{queue}")
             pipeline.zcard(f"rq:wip:{queue}")
-            workers, under_way = pipeline.execute()
-        return int(workers), int(under_way)
+            pipeline.llen(f"{LISTS}{queue}")
+            workers, under_way, waiting = pipeline.execute()
+        return int(workers), int(under_way) + int(waiting)

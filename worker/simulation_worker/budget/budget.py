@@ -36,8 +36,8 @@ CALLS_A_LOAD = CALLS_EACH + CALLS_MORE
 LONGEST_WAIT_US = 15_000_000  # a call beyond what its load had reserved waits its turn; liveness allows far more
 ASSUMED_WORKERS = 10  # until Redis was asked: the most a chart's default allows
 REDIS_AGAIN_SECONDS = 5.0
-DELIVERING_SECONDS = 2.0  # so long after a delivery was seen deliveries count as going on
-SCARCE_SECONDS = 5.0  # for so long after work had to wait for calls, calls are worth saving
+DELIVERING_SECONDS = 2.0  # so long after a delivery was seen, or a job for one, deliveries count as going on
+SCARCE_SECONDS = 5.0  # for so long after work had waited for calls, calls are worth saving
 Answer = TypeVar("Answer")
 
 
@@ -110,7 +110,8 @@ class Budget:
         self._heard(admission)
         self.view.paced(now_s + admission.wait_us / 1e6)
         if admission.wait_us:
-            self._scarce_until_s = now_s + SCARCE_SECONDS
+            self._scarce_until_s = now_s + admission.wait_us / 1e6 + SCARCE_SECONDS
+            self.delivering()  # it would, were there calls: errands make room for it
         self._metrics.taken.inc(admission.uses)
         return Purse.of(admission, self.limit.spacing_us, now_s)
 
@@ -142,13 +143,14 @@ class Budget:
         return admission.uses if admission else 0
 
     def delivering(self) -> None:
-        """A delivery begins or ends."""
+        """A delivery begins, ends, or waits for calls."""
         self._delivering_until_s = self._clock() + DELIVERING_SECONDS
 
     def aside_s(self) -> float:
         """Before an errand's call: seconds it is to wait, so that deliveries come first. Said once a call.
 
-        While any worker delivers, the errands of all of them share a part of the limit. Without Redis this one takes its own part of that.
+        While any worker delivers, or has something to deliver, the errands of all of them share a part of the limit. Without Redis this
+        one takes its own part of that.
         """
         if self._clock() >= self._delivering_until_s:
             return 0.0
@@ -204,9 +206,9 @@ class Budget:
     def look(self) -> None:
         """What other workers met since. Called now and then by the upkeep; raises QueueUnavailableError."""
         self._heard(self._accounting.draw(self._key, self.limit, 0))
-        workers, under_way = self._accounting.others(queue_name(Kind.DELIVER, self._portal.name))
+        workers, deliveries = self._accounting.others(queue_name(Kind.DELIVER, self._portal.name))
         self._workers = max(1, workers)
-        if under_way:
+        if deliveries:
             self.delivering()
         self._be_together()
 
