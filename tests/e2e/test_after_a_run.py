@@ -119,7 +119,7 @@ def test_what_failed_is_tried_again_and_appears_once(cluster: Any, examples: Any
     assert condition_of(status, "Failed")["status"] == "True"
     assert in_crm(cluster, uid)["contacts"] == RECORDS
     assert {(failure["record"], failure["reason"]) for failure in status["failures"]} == {(n, "RecordRejected") for n in range(RECORDS)}
-    assert "records have failed so far; the last one: " in runs.until_told("run", "RecordsFailed")  # aggregated: perhaps not all of them yet
+    assert "records have failed so far; the last one: " in runs.until_told("run", "RecordsFailed")  # aggregated: maybe not all yet
     annotate(runs, "run", retry_failed="once-more")
     status = runs.until_phase("run", "Completed", within_seconds=WITHIN_SECONDS)["status"]
     assert (status["handledRetryToken"], status["retriedRecords"]) == ("once-more", RECORDS)
