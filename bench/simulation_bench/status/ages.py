@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from simulation_operator.status import settled_records
+
 _RANK = {"Planning": 0, "Queued": 1, "Running": 2, "Suspended": 2, "Completed": 3, "Failed": 3, "Cancelled": 3}
 
 
@@ -54,8 +56,7 @@ class Ages:
             seen = self._simulations.get(uid)
             if seen is None or "phase" not in status:
                 return
-            settled = sum(status.get(name, 0) for name in ("recordsProcessed", "recordsFailed", "recordsSkipped"))
-            seen.shown = Known(status["phase"], settled)
+            seen.shown = Known(status["phase"], settled_records(status))
             while seen.news and seen.news[0][0].rank <= seen.shown.rank:
                 seen.news.popleft()
 

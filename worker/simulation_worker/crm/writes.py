@@ -205,19 +205,19 @@ class BatchWriter:
     def _split(self, runs: Sequence[Sequence[Item]], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         """In two, so that of a hundred runs the one that spoils the call is met alone after seven more, and the others are written."""
         middle = (len(runs) + 1) // 2
-        fates: dict[str, Fate] = {}
-        for some in (runs[:middle], runs[middle:]):
-            items = [item for run in some for item in run]
-            fates |= self._write(items, call) if self._quarantine.may_search() else _later(items, answer)
-        return fates
+        halves = [[item for run in some for item in run] for some in (runs[:middle], runs[middle:])]
+        return self._write_each(halves, answer, call, again=True)
 
     def _halves(self, items: Sequence[Item], answer: Answer, call: _Call[Item]) -> dict[str, Fate]:
         middle = (len(items) + 1) // 2
-        once = replace(call, look_up=None)
+        halves = [half for half in (items[:middle], items[middle:]) if half]
+        return self._write_each(halves, answer, replace(call, look_up=None), again=False)
+
+    def _write_each(self, parts: Sequence[Sequence[Item]], answer: Answer, call: _Call[Item], *, again: bool) -> dict[str, Fate]:
+        """As far as there are calls for finding out."""
         fates: dict[str, Fate] = {}
-        for half in (items[:middle], items[middle:]):
-            if half:
-                fates |= self._write(half, once, again=False) if self._quarantine.may_search() else _later(half, answer)
+        for some in parts:
+            fates |= self._write(some, call, again=again) if self._quarantine.may_search() else _later(some, answer)
         return fates
 
     def _stop_short(self, items: Sequence[Item], stop: FenceLostError | PausedError) -> dict[str, Fate]:
