@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import aiohttp
@@ -13,11 +14,12 @@ from kubernetes.aio import client
 from simulation_core.errors import SimulationError
 from simulation_operator.limiter import Limiter
 from simulation_operator.metrics import Metrics
-from simulation_operator.resource import GROUP, PLURAL, VERSION, Key, Simulation
+from simulation_operator.resource import GROUP, PLURAL, VERSION, Key, Seen, Simulation
 
 T = TypeVar("T")
 
 MERGE_PATCH = "application/merge-patch+json"
+METADATA_ALONE = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 PAGE = 500
 TIMEOUT_SECONDS = 30.0
 
@@ -42,6 +44,14 @@ class ConflictError(ApiError):
     """The object exists already, or is another one than was meant (its uid differs)."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """Of a list of metadata alone: what is there, and which page it is."""
+
+    seen: Sequence[Seen]
+    token: str | None  # None: the first
+
+
 class Api:
     """The few calls the operator makes."""
 
@@ -59,18 +69,30 @@ class Api:
 
         An error on any page is an error of the whole.
         """
-        page: str | None = None
+        async for _, answer in self._pages(scope):
+            yield _simulations(answer)
+
+    async def list_seen(self, scope: str | None) -> AsyncIterator[Page]:
+        """As list_pages, but without spec and status: a tenth of the work, for both sides."""
+        async for token, answer in self._pages(scope, _headers={"Accept": METADATA_ALONE}):
+            yield Page([Seen.from_metadata(item["metadata"]) for item in answer["items"]], token)
+
+    async def whole(self, scope: str | None, page: Page) -> list[Simulation]:
+        """All of what that page lists, as it was when its list was begun."""
+        return _simulations(await self._list(scope, limit=PAGE, _continue=page.token))
+
+    async def _pages(self, scope: str | None, **how: Any) -> AsyncIterator[tuple[str | None, dict[str, Any]]]:
+        token: str | None = None
         while True:
-            answer = await self._list(scope, limit=PAGE, _continue=page)
-            yield [Simulation.from_body(body) for body in answer["items"]]
-            page = answer["metadata"].get("continue")
-            if not page:
+            answer = await self._list(scope, limit=PAGE, _continue=token, **how)
+            yield token, answer
+            token = answer["metadata"].get("continue")
+            if not token:
                 return
 
     async def list_named(self, key: Key) -> list[Simulation]:
         """A complete list of what has this name now: one or none."""
-        answer = await self._list(key.namespace, field_selector=f"metadata.name={key.name}")
-        return [Simulation.from_body(body) for body in answer["items"]]
+        return _simulations(await self._list(key.namespace, field_selector=f"metadata.name={key.name}"))
 
     async def is_served(self, scope: str | None) -> bool:
         """Whether the API server knows the kind Simulation."""
@@ -174,6 +196,10 @@ class Api:
             self._metrics.writes.labels(kind, type(error).__name__).inc()
             raise
         self._metrics.writes.labels(kind, "ok").inc()
+
+
+def _simulations(answer: Mapping[str, Any]) -> list[Simulation]:
+    return [Simulation.from_body(body) for body in answer["items"]]
 
 
 async def _translated(call: Awaitable[T], doing: str) -> T:

@@ -33,8 +33,22 @@ def register(registry: kopf.OperatorRegistry, roster: Roster, queue: KeyQueue[Ke
             queue.add(simulation.key)
 
 
+class _NothingIsCompared(kopf.DiffBaseStorage):
+    """Kopf copies each object of each event to find what changed since the last one, also where no handler asks for that."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        raise NotImplementedError("only handlers of changes store anything, and there are none")
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = _NothingIsCompared()
     settings.peering.standalone = True  # leadership is a lock in Postgres
     settings.scanning.disabled = True  # least RBAC: no listing of CRDs and namespaces; main.py checks that the CRD is there
     settings.posting.enabled = False  # Events are ours, written once the status says the same

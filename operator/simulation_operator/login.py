@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from typing import Any
+from urllib.request import getproxies
 
 import kopf
 from kubernetes.aio import client
@@ -27,6 +28,8 @@ def kopf_login(**arguments: Any) -> kopf.ConnectionInfo | None:
 async def api_client() -> client.ApiClient:
     """A client for coroutines, under the same identity. Raises SettingsError where there is none."""
     configuration: Any = client.Configuration()
+    # Without a proxy to find out about, each request would still ask two threads, and read ~/.netrc, which has no business here.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     path = os.environ.get("KUBECONFIG")
     try:
         if path:

@@ -58,6 +58,7 @@ log = logging.getLogger(__name__)
 PROCESS = "simulation-operator"
 API_RETRY_SECONDS = 2.0
 LAST_EVENTS_SECONDS = 5.0
+SWITCH_SECONDS = 0.0005
 
 
 class KindMissingError(SimulationError):
@@ -314,6 +315,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with exit_on_bad_settings(PROCESS):
         settings = load(OperatorSettings)
         process_logging.configure(settings.log_level)
+        # The event loop gives the interpreter away with each request and must get it back from threads that read a thousand rows.
+        sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(20_000, 20, 20)  # a thousand statuses built anew are no garbage to look for ten times a second
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # else a line for each event, every status write of ours among them
         portals = PortalsFile(settings.portals_file)

@@ -39,6 +39,7 @@ SAFE_EVICTION = "noeviction"
 FOLDS_A_TICK = 10
 ALL_EVERY_SECONDS = 10.0  # what changes by the clock alone, or with a portal, is seen then
 FOLDED_WITHIN_MS = 30_000  # an end is not kept from anybody for longer, whatever is wrong
+BUILT_AT_ONCE = 25  # statuses
 OVERLAP_SECONDS = 3.0  # a transaction commits a little after the moment it writes down
 
 
@@ -97,8 +98,7 @@ class ProgressLoop:
             return
         self._count_phases()
         self._wake_what_is_archived(facts)
-        built = ((entry.key.uid, self._status(entry, facts)) for entry in self.roster.awake())
-        self.writer.want({uid: status for uid, status in built if status is not None})
+        self.writer.want(await self._statuses(facts))
         self._look_again_at_what_drains(facts)
 
     # what to show
@@ -139,6 +139,19 @@ class ProgressLoop:
             return None
         message = f"Redis may evict jobs: its maxmemory-policy is {policy}; set it to {SAFE_EVICTION}."
         return Problem(Reason.QUEUE_POLICY_UNSAFE, message, blocks=False)
+
+    async def _statuses(self, facts: Facts) -> dict[UUID, dict[str, Any]]:
+        """A thousand take a good part of a second, in which watches and writes go on."""
+        built = []
+        for number, entry in enumerate(self.roster.awake()):
+            if number % BUILT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            before = entry.written
+            if (status := self._status(entry, facts)) is not None:
+                built.append((entry, before, status))
+        overtaken = {entry.key.uid for entry, before, _ in built if entry.written is not before}
+        self.roster.unshown |= overtaken  # built upon a status that has been replaced meanwhile: the next look builds it again
+        return {entry.key.uid: status for entry, _, status in built if entry.key.uid not in overtaken}
 
     def _status(self, entry: Entry, facts: Facts) -> dict[str, Any] | None:
         """None: nothing new is known of it."""

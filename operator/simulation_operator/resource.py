@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 GROUP = "simulation-operator.dev"
@@ -28,6 +28,20 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name} ({self.uid})"
+
+
+class Seen(NamedTuple):
+    """What a list of metadata alone says of one object: that it is there, and which version it has."""
+
+    key: Key
+    version: int
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Seen:
+        return cls(
+            Key(metadata["namespace"], metadata["name"], UUID(metadata["uid"])),
+            int(metadata.get("resourceVersion", 0)),  # comparable for one object (KEP-5504; it is etcd's revision)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +71,9 @@ class Simulation:
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Simulation:
         metadata = body["metadata"]
+        key, version = Seen.from_metadata(metadata)
         return cls(
-            key=Key(metadata["namespace"], metadata["name"], UUID(metadata["uid"])),
+            key=key,
             generation=metadata.get("generation", 1),
             spec=body.get("spec") or {},
             status=body.get("status") or {},
@@ -66,9 +81,16 @@ class Simulation:
             finalizers=tuple(metadata.get("finalizers") or ()),
             retry_token=_token(metadata, RETRY_FAILED),
             verify_token=_token(metadata, VERIFY),
-            # Comparable for one object (KEP-5504; it is etcd's revision).
-            version=int(metadata.get("resourceVersion", 0)),
+            version=version,
         )
+
+
+SETTLED = ("recordsProcessed", "recordsFailed", "recordsSkipped")
+
+
+def settled_records(status: Mapping[str, Any]) -> int:
+    """How many records have an outcome, by what is shown."""
+    return sum(status.get(name, 0) for name in SETTLED)
 
 
 def _token(metadata: Mapping[str, Any], annotation: str) -> str:

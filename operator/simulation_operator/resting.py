@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -27,19 +28,20 @@ def rests(simulation: Simulation, now_ms: int) -> bool:
         and simulation.retry_token in {"", simulation.status.get("handledRetryToken")}
         and simulation.verify_token in {"", simulation.status.get("handledVerifyToken")}
         and not still_asked_for(simulation.status)
-        and not _time_is_over(simulation, now_ms)
+        and now_ms < rests_until_ms(simulation)
     )
+
+
+def rests_until_ms(simulation: Simulation) -> float:
+    """When its time to live is over (Unix epoch); infinity for one that may stay for ever."""
+    seconds = simulation.spec.get("ttlSecondsAfterFinished")
+    if seconds is None:
+        return math.inf
+    ended = find(simulation.status, "Finished").get("lastTransitionTime")
+    return -math.inf if ended is None else to_ms(datetime.fromisoformat(ended)) + seconds * 1000
 
 
 def still_asked_for(status: Mapping[str, Any]) -> bool:
     """Something was begun after the end of the run, and its end isn't shown yet."""
     verified = find(status, "Verified")
     return verified.get("status") == "False" and verified.get("reason") not in NOT_VERIFIED
-
-
-def _time_is_over(simulation: Simulation, now_ms: int) -> bool:
-    seconds = simulation.spec.get("ttlSecondsAfterFinished")
-    if seconds is None:
-        return False
-    ended = find(simulation.status, "Finished").get("lastTransitionTime")
-    return ended is None or now_ms >= to_ms(datetime.fromisoformat(ended)) + seconds * 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,13 +14,12 @@ from sqlalchemy import Engine
 from simulation_core.errors import LedgerUnavailableError
 from simulation_core.ledger import runs
 from simulation_core.ledger.runs import Place
-from simulation_operator.api import Api, ApiError
+from simulation_operator.api import Api, ApiError, Page
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
 from simulation_operator.metrics import Metrics
-from simulation_operator.resource import Key, Simulation
+from simulation_operator.resource import Key, settled_records
 from simulation_operator.roster import Roster
-from simulation_operator.status import settled_records
 from simulation_operator.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -76,13 +75,19 @@ class Resync:
                 continue
 
     async def once(self) -> None:
-        """Takes in a complete list of every scope; only then may something count as missing."""
+        """Takes in a complete list of every scope; only then may something count as missing.
+
+        Of ten thousand Simulations next to all are as the watch left them: their metadata says so, and no more of them is read.
+        """
         listed: set[UUID] = set()
         ended = await self._ended_lately()
         for scope in self.scopes:
-            async for page in self.api.list_pages(scope):
-                listed.update(simulation.key.uid for simulation in page)
-                self._take_in(page, ended or {})
+            async for page in self.api.list_seen(scope):
+                listed.update(seen.key.uid for seen in page.seen)
+                await self._see_what_is_news(scope, page)
+                if self._doubt_what_was_counted_since(page, ended or {}):
+                    await self._see_what_is_news(scope, page)
+                self._have_looked_at(page)
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()
         self._took_over = self._took_over and ended is None
@@ -99,15 +104,23 @@ class Resync:
             log.debug("resync: %s", error)
             return None
 
-    def _take_in(self, page: Sequence[Simulation], ended: Mapping[UUID, int]) -> None:
-        for simulation in page:
-            settled = settled_records(simulation.status)
-            if ended.get(simulation.key.uid, settled) != settled:  # counted after an operator had shown the end, and left
-                self.roster.unshown.add(simulation.key.uid)
-            self.roster.see(simulation)
-            entry = self.roster.get(simulation.key.uid)
+    async def _see_what_is_news(self, scope: str | None, page: Page) -> None:
+        if not all(map(self.roster.knows, page.seen)):
+            for simulation in await self.api.whole(scope, page):
+                self.roster.see(simulation)
+
+    def _doubt_what_was_counted_since(self, page: Page, ended: Mapping[UUID, int]) -> bool:
+        """Whether there is any: more was counted after an operator had shown the end, and left."""
+        known = ((uid, self.roster.get(uid)) for uid in (seen.key.uid for seen in page.seen) if uid in ended)
+        doubtful = {uid for uid, entry in known if entry is not None and settled_records(entry.written) != ended[uid]}
+        self.roster.unshown |= doubtful
+        return bool(doubtful)
+
+    def _have_looked_at(self, page: Page) -> None:
+        for key in (seen.key for seen in page.seen):
+            entry = self.roster.get(key.uid)
             if entry is not None and not entry.resting:
-                self.queue.add(simulation.key, patient=True)
+                self.queue.add(key, patient=True)
 
     async def _miss(self, listed: set[UUID]) -> None:
         """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,8 +11,8 @@ from uuid import UUID
 
 from simulation_core.clock import now_ms
 from simulation_core.reasons import Reason
-from simulation_operator.resource import Key, Simulation
-from simulation_operator.resting import ENDED, rests, still_asked_for
+from simulation_operator.resource import SETTLED, Key, Seen, Simulation
+from simulation_operator.resting import ENDED, rests, rests_until_ms, still_asked_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,8 @@ class Entry:
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
     unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says
-    resting: bool = False  # nothing is left to decide or to show; of spec and status only the phase is kept
+    resting: bool = False  # nothing is left to decide or to show; of spec and status next to nothing is kept
+    rests_until_ms: float = math.inf  # Unix epoch
 
     @property
     def key(self) -> Key:
@@ -82,7 +85,12 @@ class Roster:
         if entry is not None and entry.resting and simulation.version < entry.version:
             return False
         if entry is None or entry.resting:
-            self._entries[uid] = Entry(simulation=simulation, written=simulation.status, version=simulation.version)
+            self._entries[uid] = Entry(
+                simulation=simulation,
+                written=simulation.status,
+                version=simulation.version,
+                unshown_since=None if simulation.status else time.monotonic(),  # that it is there is news
+            )
             return True
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
             return False
@@ -91,6 +99,13 @@ class Roster:
         changed = simulation.generation > entry.simulation.generation or _asked(simulation) != _asked(entry.simulation)
         entry.simulation = simulation
         return changed
+
+    def knows(self, seen: Seen) -> bool:
+        """Nothing would come of seeing the whole object."""
+        entry = self._entries.get(seen.key.uid)
+        if entry is None or entry.version < seen.version:
+            return False
+        return not entry.resting or (now_ms() < entry.rests_until_ms and seen.key.uid not in self.unshown)
 
     def lose(self, uid: UUID) -> None:
         """A watch said it was deleted. Lists decide whether that is so."""
@@ -128,17 +143,19 @@ class Roster:
 
 
 _KEPT = ("deletionPolicy",)  # of the spec: it says together with the finalizer whether it is held
+_KEPT_SHOWN = ("phase", *SETTLED)  # of the status: what the ledger may have counted beyond it
 
 
 def _at_rest(simulation: Simulation) -> Entry:
     """A new one: whoever still holds the old one finds that it isn't in the roster any more."""
-    phase = {"phase": simulation.status["phase"]}
+    shown = {name: simulation.status[name] for name in _KEPT_SHOWN if name in simulation.status}
     return Entry(
-        simulation=replace(simulation, spec={name: simulation.spec[name] for name in _KEPT if name in simulation.spec}, status=phase),
+        simulation=replace(simulation, spec={name: simulation.spec[name] for name in _KEPT if name in simulation.spec}, status=shown),
         observed_generation=simulation.generation,
-        written=phase,
+        written=shown,
         version=simulation.version,
         resting=True,
+        rests_until_ms=rests_until_ms(simulation),
     )
 
 

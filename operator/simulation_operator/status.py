@@ -104,11 +104,6 @@ def _without_run(view: View, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def settled_records(status: Mapping[str, Any]) -> int:
-    """How many records have an outcome, by what is shown."""
-    return sum(status.get(name, 0) for name in ("recordsProcessed", "recordsFailed", "recordsSkipped"))
-
-
 # With a row in the ledger
 
 

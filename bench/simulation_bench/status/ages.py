@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from simulation_operator.status import settled_records
+from simulation_operator.resource import settled_records
 
 _RANK = {"Planning": 0, "Queued": 1, "Running": 2, "Suspended": 2, "Completed": 3, "Failed": 3, "Cancelled": 3}
 

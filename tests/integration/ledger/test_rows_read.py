@@ -7,23 +7,25 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from simulation_core.ledger import backlog, dispatch, errands, preparing
+from simulation_core.ledger import backlog, dispatch, errands, missed, preparing, skipping
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.sql import IN_INDEX_ORDER
 
 RUNS = 40
 OVERDUE, AHEAD = 200, 100  # batches of each run
 
+STORE_RUNS = """
+    INSERT INTO simulations (id, user_id, status, start_time, scenario, distribution_method, total_records, namespace, name, seed, portal,
+                             spec, plan_version, tolerance_milliseconds)
+    SELECT gen_random_uuid(), '6f1c2a55-0000-4222-8333-444455556666', :status, statement_timestamp() - interval '1 hour', 'B2C', 'Linear',
+           1000000, 'default', 'spring', 1, 'default', '{"content": {"source": "OpenAI"}}', 1, 0
+    FROM generate_series(1, :runs)
+"""
+
 # Each run began an hour ago. What is ahead falls due within a minute, one run a millisecond after the other.
 STORE = (
     "INSERT INTO users VALUES ('6f1c2a55-0000-4222-8333-444455556666')",
-    """
-    INSERT INTO simulations (id, user_id, status, start_time, scenario, distribution_method, total_records, namespace, name, seed, portal,
-                             spec, plan_version, tolerance_milliseconds)
-    SELECT gen_random_uuid(), '6f1c2a55-0000-4222-8333-444455556666', 'QUEUED', statement_timestamp() - interval '1 hour', 'B2C', 'Linear',
-           1000000, 'default', 'spring', 1, 'default', '{"content": {"source": "OpenAI"}}', 1, 0
-    FROM generate_series(1, :runs)
-    """,
+    STORE_RUNS,
     "INSERT INTO simulation_control (simulation_id, run_state) SELECT id, 'RUNNING' FROM simulations",
     """
     INSERT INTO batches (simulation_id, number, first_record, offset_ms, record_offsets)
@@ -47,7 +49,7 @@ DONE, OPEN, LATER = 500, 3, 20  # pages of each run
 def many(engine, request):
     with transaction(engine) as connection:
         for statement in STORE:
-            connection.execute(text(statement), {"runs": RUNS, "overdue": OVERDUE, "ahead": AHEAD})
+            connection.execute(text(statement), {"runs": RUNS, "status": "QUEUED", "overdue": OVERDUE, "ahead": AHEAD})
         connection.execute(text(PAGES), {"done": DONE, "open": OPEN, "later": LATER})
         if request.param:
             connection.execute(text("ANALYZE"))
@@ -124,3 +126,32 @@ def test_errands_are_offered_without_reading_those_that_are_done_or_wait_for_lon
 def test_whether_a_portal_has_work_takes_a_row_of_each_run(engine):
     assert rows_read(engine, "batches", dispatch.PORTALS_WITH_WORK, {"portals": None}) <= RUNS
     assert dispatch.portals_with_work(engine) == ["default"]
+
+
+ENDED = 2_000  # runs
+ENDED_LONG_AGO = (
+    STORE_RUNS,
+    "INSERT INTO simulation_control (simulation_id, run_state) SELECT id, 'RUNNING' FROM simulations WHERE status = :status",
+    "ANALYZE",
+)
+MARKS = {"ids": [], "versions": [], "throughs": [], "mores": []}
+ASKED_OF_ALL_THAT_LIVE = {
+    "what falls due": (dispatch.UPCOMING, {"portals": None, "horizon_ms": 1_000, "limit": 100, "few": 4, **MARKS}),
+    "what waits": (dispatch.WAITING, {"portals": None, "horizon_ms": 1_000, "limit": 100}),
+    "what is overdue": (dispatch.OVERDUE, {"portals": None, "limit": 100, "served": [], "shares": 2}),
+    "which portals have work": (dispatch.PORTALS_WITH_WORK, {"portals": None}),
+    "the backlog": (backlog.BACKLOG, {"portals": ["default"], "lead_ms": 1_000, "most": 10, "content_for": []}),
+    "what was missed": (missed.CANDIDATES, {"id": None, "missed_after_ms": 60_000, "limit": 10}),
+    "what is skipped": (skipping.TO_SWEEP, {}),
+    "pages to open": (preparing.OPEN_PAGES, {"portals": ["default"], "lead_ms": 1_000}),
+}
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize("asked", ASKED_OF_ALL_THAT_LIVE)
+def test_runs_that_have_ended_are_not_read(engine, asked):
+    with transaction(engine) as connection:
+        for statement in ENDED_LONG_AGO:
+            connection.execute(text(statement), {"runs": ENDED, "status": "COMPLETED"})
+    statement, given = ASKED_OF_ALL_THAT_LIVE[asked]
+    assert rows_read(engine, "simulations", statement, given) <= 2 * RUNS

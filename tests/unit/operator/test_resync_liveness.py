@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 from unittest.mock import Mock
 
 from prometheus_client import CollectorRegistry
 
-from simulation_operator.api import ApiUnavailableError
+from simulation_operator.api import ApiUnavailableError, Page
 from simulation_operator.keys import KeyQueue
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
@@ -27,10 +26,10 @@ class Clock:
 class Lists:
     answers = True
 
-    async def list_pages(self, _: str | None) -> AsyncIterator[list[Any]]:
+    async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
         if not self.answers:
             raise ApiUnavailableError("listing: the API server can't be reached")
-        yield []
+        yield Page([], None)
 
 
 async def looked(resync: Resync) -> None:

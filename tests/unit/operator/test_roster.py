@@ -95,13 +95,13 @@ ENDED = {
 }
 
 
-def test_one_that_ended_rests_and_nothing_but_its_phase_is_kept() -> None:
+def test_one_that_ended_rests_and_next_to_nothing_of_it_is_kept() -> None:
     roster = Roster()
     assert not roster.see(seen(status=ENDED, spec={"totalRecords": 5}))
     entry = roster.get(SIMULATION.key.uid)
     assert entry is not None
     assert (entry.resting, entry.finished) == (True, True)
-    assert (entry.written, entry.simulation.spec) == ({"phase": "Completed"}, {})
+    assert (entry.written, entry.simulation.spec) == ({"phase": "Completed", "recordsProcessed": 5}, {})
     assert roster.awake() == []
 
 

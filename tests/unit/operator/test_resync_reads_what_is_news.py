@@ -1,0 +1,141 @@
+"""The periodic list brings metadata alone; a page of it is read whole where something in it isn't known yet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+from unittest.mock import Mock
+from uuid import UUID, uuid4
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from simulation_core.clock import iso_seconds, now_ms
+from simulation_operator import roster as rosters
+from simulation_operator.api import Page
+from simulation_operator.keys import KeyQueue
+from simulation_operator.metrics import Metrics
+from simulation_operator.resource import Key, Seen, Simulation
+from simulation_operator.resync import Resync
+from simulation_operator.roster import Roster
+
+RUNNING = {"phase": "Running", "recordsProcessed": 3}
+SECONDS_TO_LIVE = 3600
+
+
+def ended(settled: int = 5) -> dict[str, Any]:
+    finished = {"type": "Finished", "status": "True", "lastTransitionTime": iso_seconds(now_ms())}
+    return {"phase": "Completed", "observedGeneration": 1, "recordsProcessed": settled, "conditions": [finished]}
+
+
+def simulation(name: str, status: Mapping[str, Any]) -> Simulation:
+    spec = {"totalRecords": 5, "ttlSecondsAfterFinished": SECONDS_TO_LIVE}
+    return Simulation(key=Key("team", name, uuid4()), generation=1, spec=spec, status=status, version=10)
+
+
+class Server:
+    """Two pages."""
+
+    def __init__(self) -> None:
+        self.pages = [[simulation("a", RUNNING), simulation("b", ended())], [simulation("c", RUNNING), simulation("d", ended())]]
+        self.read_whole: list[str | None] = []
+
+    async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
+        for number, page in enumerate(self.pages):
+            yield Page([Seen(each.key, each.version) for each in page], str(number) if number else None)
+
+    async def whole(self, _: str | None, page: Page) -> list[Simulation]:
+        self.read_whole.append(page.token)
+        return self.pages[int(page.token or 0)]
+
+    def change(self, page: int, place: int, **changes: Any) -> UUID:
+        found = self.pages[page][place]
+        self.pages[page][place] = replace(found, **changes)
+        return found.key.uid
+
+
+class Threads:
+    """Answers every question with what was counted; there is no run of which the list lacks the Simulation."""
+
+    def __init__(self) -> None:
+        self.counted: dict[UUID, int] = {}
+
+    async def ledger(self, question: Any, *_: Any) -> Any:
+        return self.counted if question.__name__ == "ended_lately" else []
+
+
+class World:
+    def __init__(self) -> None:
+        self.server, self.threads, self.roster, self.queue = Server(), Threads(), Roster(), KeyQueue[Key]()
+        self.resync = Resync(
+            api=self.server, engine=Mock(), threads=self.threads, roster=self.roster, queue=self.queue, leadership=Mock(leading=True),
+            metrics=Metrics(CollectorRegistry()), scopes=(None,), every_seconds=30, deadline_seconds=300,
+        )  # fmt: skip
+
+    async def look(self) -> list[str | None]:
+        """Which pages were read whole."""
+        self.server.read_whole.clear()
+        await self.resync.once()
+        return self.server.read_whole
+
+    async def queued(self) -> set[str]:
+        return {(await self.queue.get()).name for _ in range(len(self.queue))}
+
+    def awake(self) -> set[str]:
+        return {entry.key.name for entry in self.roster.awake()}
+
+
+@pytest.fixture
+async def known() -> World:
+    """A first list brought everything."""
+    world = World()
+    assert await world.look() == [None, "1"]
+    assert world.awake() == {"a", "c"}
+    return world
+
+
+async def test_nothing_is_read_whole_that_is_known_and_all_that_live_are_looked_at(known: World) -> None:
+    assert await known.look() == []
+    assert await known.queued() == {"a", "c"}
+
+
+async def test_a_page_on_which_something_is_newer_is_read_whole(known: World) -> None:
+    uid = known.server.change(1, 0, version=11, status={**RUNNING, "recordsProcessed": 4})
+    assert await known.look() == ["1"]
+    entry = known.roster.get(uid)
+    assert entry is not None
+    assert entry.written["recordsProcessed"] == 4
+    assert await known.look() == []
+
+
+async def test_what_the_watch_brought_already_is_not_read_again(known: World) -> None:
+    known.roster.see(replace(known.server.pages[0][0], version=12))
+    assert await known.look() == []
+
+
+async def test_what_the_watch_lost_wrongly_is_read_again(known: World) -> None:
+    known.roster.lose(known.server.pages[0][0].key.uid)
+    assert await known.look() == [None]
+    assert known.awake() == {"a", "c"}
+
+
+async def test_the_end_of_its_time_to_live_wakes_it(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    later_ms = now_ms() + (SECONDS_TO_LIVE + 1) * 1000
+    monkeypatch.setattr(rosters, "now_ms", lambda: later_ms)
+    assert await known.look() == [None, "1"]
+    assert known.awake() == {"a", "b", "c", "d"}
+
+
+async def test_what_was_counted_beyond_the_end_that_is_shown_wakes_it(known: World) -> None:
+    late, exact = known.server.pages[0][1].key.uid, known.server.pages[1][1].key.uid
+    known.threads.counted = {late: 6, exact: 5}
+    assert await known.look() == [None]
+    assert known.awake() == {"a", "b", "c"}
+
+
+async def test_a_first_list_finds_what_was_counted_beyond_the_end_too() -> None:
+    world = World()
+    world.threads.counted = {world.server.pages[0][1].key.uid: 6}
+    await world.look()
+    assert world.awake() == {"a", "b", "c"}
