@@ -84,7 +84,7 @@ def test_without_counting_them_a_plan_is_published_of_which_batches_are_missing(
     run = make_run().records(3).accepted()
     plans.store(engine, run.id, run.plan, 0, limit=2)
     without(plans, "_PUBLISH", " AND batches_stored = :total")
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
     assert runs.get(engine, run.id).status is Status.QUEUED
 
 
