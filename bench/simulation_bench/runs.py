@@ -15,6 +15,7 @@ from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, partitions, plans
 from simulation_core.ledger.engine import transaction
 from simulation_core.plan import PLAN_VERSION, Plan, make_plan
+from simulation_core.plan.load import Load, load_of
 from simulation_core.spec import Spec, parse_spec
 
 HOUR_MS = 3_600_000
@@ -59,6 +60,9 @@ class Shape:
     def plan(self) -> Plan:
         return make_plan(self.spec, start_ms=0, window_ms=self.window_ms, seed=SEED)
 
+    def load(self, plan: Plan) -> Load:
+        return load_of(self.spec, plan, seed=SEED)
+
 
 def accepted(engine: Engine, id: UUID, shape: Shape, *, starts_in_ms: int = -HOUR_MS) -> int:  # noqa: A002 - the column's name
     """A run in a window that isn't over; by default its start is an hour ago, so that all of it is due once it is published.
@@ -83,21 +87,22 @@ def accepted(engine: Engine, id: UUID, shape: Shape, *, starts_in_ms: int = -HOU
     return start_ms
 
 
-def store(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002 - the column's name
+def store(engine: Engine, id: UUID, plan: Plan, load: Load) -> None:  # noqa: A002 - the column's name
     """As the operator does it."""
     partitions.ensure(engine, id, batches=len(plan.batches))
-    stored = plans.watermark(engine, id)
+    stored = 0
     while stored < len(plan.batches):
         stored = plans.store(engine, id, plan, stored)
-    plans.publish(engine, id, plan)
+    plans.publish(engine, id, plan, load)
 
 
 def coming(engine: Engine, shape: Shape, *, runs: int, lead_ms: int) -> dict[UUID, int]:
     """Published runs of one plan that begin so long from now. By id, when each starts, in milliseconds since the epoch."""
     plan = shape.plan()
+    load = shape.load(plan)
     starts_ms = {id_: accepted(engine, id_, shape, starts_in_ms=lead_ms) for id_ in [uuid4() for _ in range(runs)]}
     for run in starts_ms:
-        store(engine, run, plan)
+        store(engine, run, plan, load)
     if (start_ms := min(starts_ms.values())) <= now_ms():
         raise TimeoutError(f"the plans were stored {now_ms() - start_ms} ms after their first records were due")
     return starts_ms

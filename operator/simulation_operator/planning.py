@@ -10,10 +10,9 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from sqlalchemy import Engine
 
 from simulation_core.errors import LedgerBusyError, LedgerUnavailableError, QueueUnavailableError, SpecError
-from simulation_core.ledger import demands, partitions, plans, runs, statistics
+from simulation_core.ledger import partitions, plans, runs, statistics
 from simulation_core.ledger.values import Run
 from simulation_core.plan import Plan, make_plan
-from simulation_core.plan.feasibility import Demand
 from simulation_core.plan.load import load_of
 from simulation_core.reasons import Reason
 from simulation_core.spec import Spec, parse_spec
@@ -97,13 +96,11 @@ class Planner:
             runs.mark_failed(self._engine, run.id, Reason.SPEC_INVALID, f"{error}. Create the Simulation again")
             return
         partitions.ensure(self._engine, run.id, batches=len(plan.batches))
-        stored = plans.watermark(self._engine, run.id)
-        while stored < len(plan.batches.offset_ms):
+        stored = 0  # where an earlier attempt was interrupted is told by the first call
+        while stored < len(plan.batches):
             stored = plans.store(self._engine, run.id, plan, stored)
         statistics.gather(self._engine, run.id, batches=len(plan.batches))
-        load = load_of(spec, plan, seed=run.seed)
-        demands.store(self._engine, run.id, Demand(load=load))
-        plans.publish(self._engine, run.id, plan)
+        plans.publish(self._engine, run.id, plan, load_of(spec, plan, seed=run.seed))
 
 
 def _plan_of(run: Run) -> tuple[Spec, Plan]:

@@ -39,7 +39,7 @@ def main() -> None:
 def _fill(engine: Engine, run: UUID, shape: Shape, redis: str) -> None:
     accepted(engine, run, shape)
     plan = shape.plan()
-    store(engine, run, plan)
+    store(engine, run, plan, shape.load(plan))
     offers = dispatch.overdue(engine, portals.PORTAL, limit=len(plan.batches))
     assert BulkScheduler(connect(redis)).schedule_offers(offers) == len(plan.batches)
 

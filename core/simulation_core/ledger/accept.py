@@ -14,8 +14,9 @@ from simulation_core.clock import from_ms, iso_ms, to_ms
 from simulation_core.errors import UserUnknownError
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.holding import HOLD_RUN
-from simulation_core.ledger.rows import runs_by_id
+from simulation_core.ledger.rows import SELECT_RUNS, runs_by_id, to_runs
 from simulation_core.ledger.sql import NOW_MS
+from simulation_core.ledger.trips import in_trips, prepared
 from simulation_core.ledger.values import Run, RunState, Status
 from simulation_core.reasons import Reason
 from simulation_core.spec import Spec, parse_spec
@@ -23,8 +24,14 @@ from simulation_core.spec import Spec, parse_spec
 # The comment that migration 0001 leaves on a users table of its own.
 USERS_MARK = "created by simulation-operator"
 
+_KNOWN = prepared(f"{SELECT_RUNS} WHERE s.id = :id")
+_NOW_AND_USER = prepared(f"""
+SELECT {NOW_MS} AS now_ms, EXISTS (SELECT FROM users WHERE id = :user_id) AS user_known,
+       obj_description(to_regclass('users'), 'pg_class') IS NOT DISTINCT FROM :mark AS users_are_ours
+""")  # noqa: S608 - a constant
+_INSERT_USER = prepared("INSERT INTO users (id) VALUES (:user_id) ON CONFLICT DO NOTHING")
 # Guarantees: whoever accepts first decides; everyone else finds that row.
-_INSERT_RUN = text("""
+_INSERT_RUN = prepared("""
 INSERT INTO simulations (id, user_id, status, start_time, end_time, scenario, distribution_method, total_records,
                          namespace, name, seed, portal, spec, plan_version, tolerance_milliseconds, reason, message, finished_at)
 VALUES (:id, :user_id, :status, :start_time, :end_time, :scenario, :method, :total_records,
@@ -32,7 +39,7 @@ VALUES (:id, :user_id, :status, :start_time, :end_time, :scenario, :method, :tot
         CASE WHEN :finished THEN statement_timestamp() END)
 ON CONFLICT (id) DO NOTHING
 """)
-_INSERT_CONTROL = text("INSERT INTO simulation_control (simulation_id, run_state) VALUES (:id, :run_state) ON CONFLICT DO NOTHING")
+_INSERT_CONTROL = prepared("INSERT INTO simulation_control (simulation_id, run_state) VALUES (:id, :run_state) ON CONFLICT DO NOTHING")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,35 +72,41 @@ def accept(  # noqa: PLR0913 - the row's birth certificate: each is a column, an
     The start is the spec's, else now plus `lead_ms`; it stays None for a run that is suspended and names none.
     Raises UserUnknownError where the users table is the installation's own and hasn't the user.
     """
-    with transaction(engine) as connection:
-        if (known := runs_by_id(connection, [id]).get(id)) is not None:
-            return known
-        user_id = parsed.user_id or default_user_id
-        _ensure_user(connection, user_id)
-        beginning = _begin(parsed, now_ms=_now_ms(connection), lead_ms=lead_ms)
-        values = {
-            "id": id,
-            "user_id": user_id,
-            "status": beginning.status,
-            "start_time": _moment(beginning.start_ms),
-            "end_time": _moment(beginning.end_ms),
-            "scenario": parsed.scenario.value,
-            "method": parsed.distribution.method.value,
-            "total_records": parsed.total_records,
-            "namespace": namespace,
-            "name": name,
-            "seed": seed,
-            "portal": parsed.portal,
-            "spec": json.dumps({**spec, **_with_defaults(parsed)}),
-            "plan_version": plan_version,
-            "tolerance": parsed.tolerance_milliseconds,
-            "reason": beginning.reason,
-            "message": beginning.message,
-            "finished": beginning.status.terminal,
-        }
-        connection.execute(_INSERT_RUN, values)
-        connection.execute(_INSERT_CONTROL, {"id": id, "run_state": beginning.run_state})
-        return runs_by_id(connection, [id])[id]
+    # Asked before, in a transaction of its own: whoever is accepted meanwhile is found by the insert.
+    user = {"user_id": parsed.user_id or default_user_id}
+    known, answer = in_trips(engine, [(_KNOWN, {"id": id}), (_NOW_AND_USER, {**user, "mark": USERS_MARK})])
+    if found := to_runs(known):
+        return found[0]
+    ((now_ms, user_known, users_are_ours),) = answer.rows
+    if not (user_known or users_are_ours):
+        raise UserUnknownError(
+            f"spec.userId: {user['user_id']} is not in the users table of this installation: add the user, or name another"
+        )
+    beginning = _begin(parsed, now_ms=now_ms, lead_ms=lead_ms)
+    values = {
+        **user,
+        "id": id,
+        "status": beginning.status,
+        "start_time": _moment(beginning.start_ms),
+        "end_time": _moment(beginning.end_ms),
+        "scenario": parsed.scenario.value,
+        "method": parsed.distribution.method.value,
+        "total_records": parsed.total_records,
+        "namespace": namespace,
+        "name": name,
+        "seed": seed,
+        "portal": parsed.portal,
+        "spec": json.dumps({**spec, **_with_defaults(parsed)}),
+        "plan_version": plan_version,
+        "tolerance": parsed.tolerance_milliseconds,
+        "reason": beginning.reason,
+        "message": beginning.message,
+        "finished": beginning.status.terminal,
+    }
+    new_user = [] if user_known else [(_INSERT_USER, user)]
+    control = (_INSERT_CONTROL, {"id": id, "run_state": beginning.run_state})
+    *_, accepted = in_trips(engine, [*new_user, (_INSERT_RUN, values), control, (_KNOWN, {"id": id})])
+    return to_runs(accepted)[0]
 
 
 def resolve_start(engine: Engine, id: UUID, lead_ms: int) -> Run:  # noqa: A002 - as in accept
@@ -175,14 +188,6 @@ def _begin(spec: Spec, *, now_ms: int, lead_ms: int) -> _Beginning:
     if spec.suspend:
         return _Beginning(status=Status.SUSPENDED, run_state=RunState.SUSPENDED, start_ms=start_ms, end_ms=end_ms)
     return _Beginning(status=Status.PLANNING, run_state=RunState.RUNNING, start_ms=start_ms, end_ms=end_ms)
-
-
-def _ensure_user(connection: Connection, user_id: UUID) -> None:
-    ours = connection.scalar(text("SELECT obj_description(to_regclass('users'), 'pg_class') = :mark"), {"mark": USERS_MARK})
-    if ours:
-        connection.execute(text("INSERT INTO users (id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": user_id})
-    elif not connection.scalar(text("SELECT EXISTS (SELECT FROM users WHERE id = :id)"), {"id": user_id}):
-        raise UserUnknownError(f"spec.userId: {user_id} is not in the users table of this installation: add the user, or name another")
 
 
 def _with_defaults(spec: Spec) -> dict[str, Any]:

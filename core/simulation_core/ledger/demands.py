@@ -10,14 +10,7 @@ from sqlalchemy import Engine, text
 from simulation_core.ledger.engine import transaction
 from simulation_core.plan.feasibility import Demand
 
-_LOAD = text("SELECT load FROM simulations WHERE id = :id")
 _STORE = text("UPDATE simulations SET load = CAST(:load AS jsonb), updated_at = statement_timestamp() WHERE id = :id")
-
-
-def of(engine: Engine, id: UUID) -> Demand | None:  # noqa: A002 - the column's name
-    """None: the run isn't planned, or doesn't exist."""
-    with transaction(engine) as connection:
-        return Demand.from_json(connection.scalar(_LOAD, {"id": id}) or {})
 
 
 def store(engine: Engine, id: UUID, demand: Demand) -> None:  # noqa: A002 - the column's name

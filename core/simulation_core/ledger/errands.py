@@ -185,12 +185,6 @@ def end(engine: Engine, fence: ErrandFence, how: ErrandEnd) -> bool:
     return _guarded(engine, PUT_OFF, fence, wait_ms=how.wait_ms, crashed=how.crashed, reason=reason, message=message)
 
 
-def state(engine: Engine, simulation_id: UUID, kind: str) -> ErrandState | None:
-    """None: it was never asked for."""
-    with transaction(engine) as connection:
-        return states(connection, [simulation_id], [kind]).get(simulation_id, {}).get(kind)
-
-
 def states(connection: Connection, ids: Sequence[UUID], kinds: Sequence[str]) -> dict[UUID, dict[str, ErrandState]]:
     """Of the kinds that take a run as a whole (number 0), by run and kind."""
     rows = connection.execute(

@@ -15,6 +15,8 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.missed import judge_what_was_let_go
 from simulation_core.plan import Plan
+from simulation_core.plan.feasibility import Demand
+from simulation_core.plan.load import Load
 
 # Guarantees: of two that store the same stretch, one moves the watermark; the other rolls its rows back.
 _MOVE_WATERMARK = text("""
@@ -22,11 +24,11 @@ UPDATE simulations SET batches_stored = :stored, updated_at = statement_timestam
 WHERE id = :id AND batches_stored = :first AND batches_total IS NULL AND coalesce(purging_at, purged_at) IS NULL
 """)
 
-# Guarantees: published once, and only whole. A suspended run keeps its status; its resume finds the plan.
+# Guarantees: published once, and only whole, with what it asks of its portal. A suspended run keeps its status; its resume finds the plan.
 _PUBLISH = text("""
 UPDATE simulations SET status = CASE WHEN status = 'PLANNING' THEN 'QUEUED' ELSE status END,
        batches_total = :total, peak_per_minute = :peak, objects = CAST(:objects AS jsonb), planned = CAST(:planned AS integer[]),
-       updated_at = statement_timestamp()
+       load = CAST(:load AS jsonb), updated_at = statement_timestamp()
 WHERE id = :id AND batches_total IS NULL AND batches_stored = :total
 """)
 
@@ -40,7 +42,8 @@ def watermark(engine: Engine, id: UUID) -> int:  # noqa: A002 - the column's nam
 def store(engine: Engine, id: UUID, plan: Plan, first_batch: int, limit: int = 100_000) -> int:  # noqa: A002
     """Stores up to `limit` batches from `first_batch` on in one transaction. Returns the new watermark (not how many were stored).
 
-    It is what to pass as the next `first_batch`, also when another process was faster; equal to the number of batches when all are stored.
+    It is what to pass as the next `first_batch`, also when another process was faster, or stored the beginning before it died; equal to
+    the number of batches when all are stored.
     Raises RunPurgedError for a run that retention has let go of.
     """
     stop = min(first_batch + limit, len(plan.batches.offset_ms))
@@ -60,9 +63,10 @@ def store(engine: Engine, id: UUID, plan: Plan, first_batch: int, limit: int = 1
     return stop
 
 
-def publish(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002
-    """PLANNING becomes QUEUED, with the plan's summary. Does nothing if it was published; PlanIncompleteError if batches are missing.
+def publish(engine: Engine, id: UUID, plan: Plan, load: Load) -> None:  # noqa: A002
+    """PLANNING becomes QUEUED, with the plan's summary and its load.
 
+    Does nothing if it was published; PlanIncompleteError if batches are missing.
     What was due before the run was let go (a startTime in the past) is judged by spec.missedRecords in the same transaction.
     """
     total = len(plan.batches.offset_ms)
@@ -72,6 +76,7 @@ def publish(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002
         "peak": plan.peak_per_minute,
         "objects": json.dumps(dict(plan.objects)),
         "planned": [int(count) for count in plan.histogram],
+        "load": json.dumps(Demand(load=load).as_json()),
     }
     with transaction(engine) as connection:
         connection.execute(HOLD_RUN, {"id": id})  # as everywhere, before the simulation's row; nothing is claimed before the judgement
@@ -81,11 +86,6 @@ def publish(engine: Engine, id: UUID, plan: Plan) -> None:  # noqa: A002
         stored, published = _stored_and_published(connection, id)
         if not published:
             raise PlanIncompleteError(f"simulation {id}: {stored} of {total} batches are stored: store the others, then publish")
-
-
-def is_published(engine: Engine, id: UUID) -> bool:  # noqa: A002
-    with transaction(engine) as connection:
-        return _stored_and_published(connection, id)[1]
 
 
 def _refuse_purged(engine: Engine, id: UUID) -> None:  # noqa: A002

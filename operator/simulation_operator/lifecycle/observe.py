@@ -8,9 +8,8 @@ from sqlalchemy import Engine
 
 from simulation_core.clock import now_ms
 from simulation_core.errors import LedgerUnavailableError, SpecError
-from simulation_core.kinds import Kind
-from simulation_core.ledger import demands, errands, plans, runs
-from simulation_core.ledger.values import Run, RunState
+from simulation_core.ledger import known
+from simulation_core.ledger.values import Run
 from simulation_core.plan.feasibility import Demand
 from simulation_core.portals import Portals, PortalsFile
 from simulation_core.spec import Spec, parse_spec
@@ -32,7 +31,7 @@ class Observation:
     resting: bool = False  # it ended and nothing is left to do; its spec isn't at hand
     run: Run | None = None  # its row in the ledger
     planned: bool = False  # every batch is stored and published
-    demand: Demand | None = None  # what the plan asks of its portal, once it is planned and until the run ends
+    demand: Demand | None = None  # what the plan asks of its portal, once it is planned
     verify_token: str | None = None  # the last wish to verify that was handed to the workers
     archived: bool | None = None  # whether what it created is archived; None: nobody was asked to do it
     ledger_problem: str | None = None  # set: the ledger could not be read, `run` and `planned` say nothing
@@ -67,29 +66,17 @@ class Observer:
             return replace(seen, ledger_problem=str(error))
 
     async def _ask_ledger(self, seen: Observation) -> Observation:
-        run = await self.threads.ledger(runs.get, self.engine, seen.key.uid)
-        if run is None:
+        about = await self.threads.ledger(known.of, self.engine, seen.key.uid)
+        if about is None:
             return seen
-        planned = await self.threads.ledger(plans.is_published, self.engine, run.id)
-        lives = planned and not run.status.terminal
         return replace(
             seen,
-            run=run,
-            planned=planned,
-            demand=await self.threads.ledger(demands.of, self.engine, run.id) if lives else None,
-            verify_token=await self._last_token(seen) if run.status.terminal else None,
-            archived=await self._is_archived(run) if run.run_state is RunState.DELETED else None,
+            run=about.run,
+            planned=about.planned,
+            demand=about.demand,
+            verify_token=about.verify_token,
+            archived=about.archived,
         )
-
-    async def _last_token(self, seen: Observation) -> str | None:
-        if seen.simulation is None or not seen.simulation.verify_token:
-            return None
-        state = await self.threads.ledger(errands.state, self.engine, seen.key.uid, Kind.VERIFY)
-        return None if state is None else state.token
-
-    async def _is_archived(self, run: Run) -> bool | None:
-        state = await self.threads.ledger(errands.state, self.engine, run.id, Kind.ARCHIVE)
-        return None if state is None else state.done
 
 
 def _parse(simulation: Simulation) -> Spec | SpecError:

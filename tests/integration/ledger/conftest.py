@@ -17,6 +17,7 @@ from simulation_core.ledger import accept, claims, plans
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Claimed, ClaimRequest, Finish, Outcome, RecordResult
 from simulation_core.plan import Batches, Plan
+from simulation_core.plan.load import Load
 from simulation_core.spec import parse_spec
 
 DEFAULT_USER = uuid.UUID("6f1c2a55-0000-4222-8333-444455556666")
@@ -40,6 +41,7 @@ class MakeRun:
         self.engine = engine
         self.id = uuid.uuid4()
         self.plan = plan_of([0], 1)
+        self.load = Load(calls=3, calls_per_ten_seconds=2, calls_per_day=3, batches_per_lead=1)
         self._offsets = [0]
         self._batch_size = 1
         self._started_ms_ago = 60_000
@@ -96,8 +98,11 @@ class MakeRun:
     def published(self) -> MakeRun:
         self.accepted()
         assert plans.store(self.engine, self.id, self.plan, 0) == len(self.plan.batches.offset_ms)
-        plans.publish(self.engine, self.id, self.plan)
+        self.publish()
         return self
+
+    def publish(self) -> None:
+        plans.publish(self.engine, self.id, self.plan, self.load)
 
     def request(self, batch: int = 0, attempt: int = 1) -> ClaimRequest:
         return ClaimRequest(simulation_id=self.id, batch=batch, attempt=attempt)

@@ -38,13 +38,13 @@ def without(monkeypatch):
 def accepted_twice(make_run, monkeypatch):
     """By two that knew nothing of each other. Whether the first start stands."""
     run = make_run().accepted(started=False, lead_ms=1_000)
-    start, known = run.column("start_time"), accept.runs_by_id
+    start, known = run.column("start_time"), accept.to_runs
 
     def none_yet(*_):
-        monkeypatch.setattr(accept, "runs_by_id", known)
-        return {}
+        monkeypatch.setattr(accept, "to_runs", known)
+        return []
 
-    monkeypatch.setattr(accept, "runs_by_id", none_yet)
+    monkeypatch.setattr(accept, "to_runs", none_yet)
     run.accepted(started=False, lead_ms=3_600_000)
     return run.column("start_time") == start
 
@@ -84,7 +84,7 @@ def test_without_counting_them_a_plan_is_published_of_which_batches_are_missing(
     run = make_run().records(3).accepted()
     plans.store(engine, run.id, run.plan, 0, limit=2)
     without(plans, "_PUBLISH", " AND batches_stored = :total")
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
     assert runs.get(engine, run.id).status is Status.QUEUED
 
 

@@ -132,7 +132,7 @@ def test_what_fell_due_during_planning_is_late_and_not_missed(engine, make_run):
     shifts = make_run().spec(missedRecords="Shift").started_ms_ago(5_000).due_at(6_000).accepted().away_for(10_000)
     for run in (skips, shifts):
         plans.store(engine, run.id, run.plan, 0)
-        plans.publish(engine, run.id, run.plan)
+        run.publish()
     assert [outcome(skips, 0), outcome(skips, 1)] == [SKIPPED_WHY, Claimed]
     assert (outcome(shifts, 0), shifts.column("shift_milliseconds")) == (Claimed, 0)
 
@@ -150,7 +150,7 @@ def test_a_run_resumed_before_its_plan_is_published_is_judged_by_the_publication
     control.resume(engine, run.id)
     assert run.column("skip_until") is None
     plans.store(engine, run.id, run.plan, 0)
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
     assert sweep_all(run) == 2
 
 

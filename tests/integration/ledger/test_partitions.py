@@ -49,7 +49,7 @@ def store_and_publish(engine, run):
     first = plans.watermark(engine, run.id)
     while first < len(run.plan.batches):
         first = plans.store(engine, run.id, run.plan, first, limit=2)
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
 
 
 def test_a_large_plan_is_stored_in_a_partition_of_its_own_and_delivered_from_it(engine, make_run):

@@ -26,7 +26,7 @@ def large_runs(engine, make_run):
         if number < 3:
             partitions.ensure(engine, run.id, batches=SIZE, threshold=1)
         plans.store(engine, run.id, run.plan, 0)
-        plans.publish(engine, run.id, run.plan)
+        run.publish()
     with transaction(engine) as connection:
         connection.execute(text("ANALYZE"))
     return made

@@ -10,10 +10,20 @@ import pytest
 from sqlalchemy import text
 
 from simulation_core.errors import PlanIncompleteError
-from simulation_core.ledger import control, partitions, plans, runs, statistics
+from simulation_core.ledger import control, demands, known, partitions, plans, runs, statistics
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Status
 from simulation_core.plan import Batches
+from simulation_core.plan.feasibility import Advice, Demand
+
+ADVICE = Advice(
+    portal_calls_per_ten_seconds=1,
+    portal_calls_per_day=2,
+    late_milliseconds=3,
+    duration_seconds=4,
+    end_time=None,
+    tolerance_milliseconds=None,
+)
 
 
 def stored(engine, run):
@@ -28,8 +38,8 @@ def stored(engine, run):
 def test_storing_goes_on_from_the_watermark_after_a_crash(engine, make_run):
     run = make_run().due_at(0, 3, 10, 10, 20).batches_of(2).accepted()
     assert plans.store(engine, run.id, run.plan, 0, limit=2) == 2
-    # the process dies here; the next one asks where to go on
-    assert plans.watermark(engine, run.id) == 2
+    # the process dies here; the next one begins at the beginning, and is told where to go on
+    assert plans.store(engine, run.id, run.plan, 0, limit=2) == 2
     assert plans.store(engine, run.id, run.plan, 2, limit=2) == 3
     assert stored(engine, run) == [(0, 0, 3, [3, 0]), (1, 2, 10, [0, 0]), (2, 4, 20, [0])]
 
@@ -64,14 +74,22 @@ def test_a_plan_is_published_once_and_only_whole(engine, make_run):
     run = make_run().records(3).accepted()
     plans.store(engine, run.id, run.plan, 0, limit=2)
     with pytest.raises(PlanIncompleteError, match="2 of 3 batches"):
-        plans.publish(engine, run.id, run.plan)
+        run.publish()
     plans.store(engine, run.id, run.plan, 2)
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
     assert runs.get(engine, run.id).status is Status.QUEUED
     run.claimed()
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
     assert runs.get(engine, run.id).status is Status.RUNNING
     assert (run.column("planned")[0], run.column("objects")) == (3, {"contacts": 3})
+
+
+def test_publishing_again_leaves_the_advice_that_was_found_meanwhile(engine, make_run):
+    run = make_run().published()
+    advised = Demand(load=run.load, advice=ADVICE)
+    demands.store(engine, run.id, advised)
+    run.publish()
+    assert known.of(engine, run.id).demand == advised
 
 
 def test_a_run_suspended_while_planning_is_published_and_resumed_as_queued(engine, make_run):
@@ -82,7 +100,7 @@ def test_a_run_suspended_while_planning_is_published_and_resumed_as_queued(engin
     assert runs.get(engine, run.id).status is Status.PLANNING
     control.suspend(engine, run.id)
     plans.store(engine, run.id, run.plan, 0)
-    plans.publish(engine, run.id, run.plan)
+    run.publish()
     assert runs.get(engine, run.id).status is Status.SUSPENDED
     control.resume(engine, run.id)
     assert runs.get(engine, run.id).status is Status.QUEUED

@@ -74,7 +74,7 @@ def in_own_partition(run):
     run.accepted()
     partitions.ensure(run.engine, run.id, batches=1, threshold=1)
     plans.store(run.engine, run.id, run.plan, 0)
-    plans.publish(run.engine, run.id, run.plan)
+    run.publish()
     return run
 
 

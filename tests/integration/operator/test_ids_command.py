@@ -15,6 +15,7 @@ from simulation_core.clock import from_ms, now_ms
 from simulation_core.ledger import accept, claims, created, finishes, plans, runs
 from simulation_core.ledger.values import ClaimRequest, Finish
 from simulation_core.plan import make_plan
+from simulation_core.plan.load import load_of
 from simulation_core.spec import parse_spec
 
 
@@ -34,7 +35,7 @@ def run_of(engine, records, name="spring"):
     )  # fmt: skip
     plan = make_plan(parsed, start_ms=runs.get(engine, id_).start_ms, window_ms=3_600_000, seed=1)
     plans.store(engine, id_, plan, 0)
-    plans.publish(engine, id_, plan)
+    plans.publish(engine, id_, plan, load_of(parsed, plan, seed=1))
     return id_
 
 

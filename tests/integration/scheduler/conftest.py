@@ -25,6 +25,7 @@ from simulation_core.ledger import accept, plans, runs
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.values import Run
 from simulation_core.plan.batches import Batches
+from simulation_core.plan.load import load_of
 from simulation_core.plan.plan import Plan
 from simulation_core.portals import PortalsFile
 from simulation_core.queue.jobs import SCHEDULED
@@ -58,13 +59,14 @@ class Ledger:
             "portal": portal,
             "missedRecords": missed_records,
         }
+        parsed = parse_spec(given)
         accept.accept(
             self.engine,
             id=run,
             namespace="team-a",
             name="spring",
             spec=given,
-            parsed=parse_spec(given),
+            parsed=parsed,
             seed=42,
             default_user_id=USER,
             lead_ms=0,
@@ -77,7 +79,7 @@ class Ledger:
         batches = Batches(first_record=firsts, count=np.full(len(dues), records_a_batch, dtype=np.int16), offset_ms=dues)
         plan = Plan(offsets_ms=offsets, batches=batches, histogram=(0,) * 40, peak_per_minute=0, objects={"contacts": count})
         plans.store(self.engine, run, plan, 0)
-        plans.publish(self.engine, run, plan)
+        plans.publish(self.engine, run, plan, load_of(parsed, plan, seed=42))
         return run
 
     def away_for(self, milliseconds: int) -> None:

@@ -34,7 +34,7 @@ from simulation_core.plan.load import load_of
 from simulation_core.portals import Portal
 from simulation_core.queue.names import job_id, queue_name
 from simulation_core.queue.taking import Job
-from simulation_core.spec import parse_spec
+from simulation_core.spec import Spec, parse_spec
 from simulation_sandbox.hubspot.server import EmulatorServer
 from simulation_worker.admission import Admission
 from simulation_worker.books import Books, Entry
@@ -68,26 +68,27 @@ class Ledger:
             "startTime": from_ms(now_ms() + due_in_ms).isoformat(timespec="milliseconds"),
             **spec,
         }
+        parsed = parse_spec(given)
         accept.accept(
             self.engine,
             id=run,
             namespace="team-a",
             name="spring",
             spec=given,
-            parsed=parse_spec(given),
+            parsed=parsed,
             seed=42,
             default_user_id=USER,
             lead_ms=0,
             plan_version=1,
         )
-        self._store(run, np.linspace(0, over_ms, records).astype(np.int64), batch_size)
+        self._store(run, parsed, np.linspace(0, over_ms, records).astype(np.int64), batch_size)
         return run
 
     def publish_over(self, *, records: int, batch_size: int, from_ms: int, to_ms: int, **spec: Any) -> uuid.UUID:
         """A run whose records are due evenly between two moments, given from now."""
         return self.publish(records=records, batch_size=batch_size, due_in_ms=from_ms, over_ms=to_ms - from_ms, **spec)
 
-    def _store(self, run: uuid.UUID, offsets: np.ndarray[Any, np.dtype[np.int64]], batch_size: int) -> None:
+    def _store(self, run: uuid.UUID, spec: Spec, offsets: np.ndarray[Any, np.dtype[np.int64]], batch_size: int) -> None:
         """A batch is due with its last record."""
         records = len(offsets)
         firsts = np.arange(0, records, batch_size, dtype=np.int64)
@@ -95,7 +96,7 @@ class Ledger:
         batches = Batches(first_record=firsts, count=counts, offset_ms=offsets[firsts + counts - 1])
         plan = Plan(offsets_ms=offsets, batches=batches, histogram=(0,) * 40, peak_per_minute=0, objects={})
         plans.store(self.engine, run, plan, 0)
-        plans.publish(self.engine, run, plan)
+        plans.publish(self.engine, run, plan, load_of(spec, plan, seed=42))
 
     @staticmethod
     def planned_calls(total: int, **spec: Any) -> int:

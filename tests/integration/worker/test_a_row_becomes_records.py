@@ -15,6 +15,7 @@ from simulation_core.clock import to_ms
 from simulation_core.ledger import accept, dispatch, plans
 from simulation_core.ledger.values import Status
 from simulation_core.plan import PLAN_VERSION, make_plan
+from simulation_core.plan.load import load_of
 from simulation_core.queue.connection import connect
 from simulation_core.queue.scheduler import BulkScheduler
 from simulation_core.spec import parse_spec
@@ -47,7 +48,7 @@ def accepted(engine: Engine, **spec: Any) -> tuple[uuid.UUID, list[int]]:
     stored = 0
     while stored < len(plan.batches.offset_ms):
         stored = plans.store(engine, run, plan, stored)
-    plans.publish(engine, run, plan)
+    plans.publish(engine, run, plan, load_of(parsed, plan, seed=42))
     return run, planned_ms(plan, row.start_ms)
 
 

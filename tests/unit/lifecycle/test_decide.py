@@ -251,6 +251,13 @@ def test_advice_is_asked_for_where_a_plan_exceeds_the_limits_the_portal_has_now(
     assert action == (Advise(RUN, LOAD, portals["default"]) if is_asked else Nothing())
 
 
+@pytest.mark.parametrize("run", [replace(RUN, status=Status.COMPLETED), replace(RUN, run_state=RunState.DELETED)], ids=["ended", "deleted"])
+def test_no_advice_is_asked_for_what_has_ended(run: Run) -> None:
+    portals = portal(calls_per_ten_seconds=1)
+    assert isinstance(decide(seen(demand=Demand(load=LOAD), portals=portals)).action, Advise)
+    assert decide(seen(run=run, demand=Demand(load=LOAD), portals=portals)).action == Nothing()
+
+
 def test_a_suspended_run_is_planned_too_once_it_has_a_start() -> None:
     run = replace(RUN, run_state=RunState.SUSPENDED, status=Status.SUSPENDED)
     assert isinstance(decide(seen({"suspend": True}, run=replace(run, spec=stored({**SPEC, "suspend": True})), planned=False)).action, Plan)
