@@ -50,6 +50,7 @@ class Page:
 
     seen: Sequence[Seen]
     token: str | None  # None: the first
+    as_of: int  # the version of the whole list: what was written later isn't in it
 
 
 class Api:
@@ -76,7 +77,7 @@ class Api:
         """As list_pages, but without spec and status: a tenth of the work, for both sides."""
         async for token, answer in self._pages(scope, _headers={"Accept": METADATA_ALONE}):
             # An empty list of metadata has null for its items.
-            yield Page([Seen.from_metadata(item["metadata"]) for item in answer["items"] or ()], token)
+            yield Page([Seen.from_metadata(item["metadata"]) for item in answer["items"] or ()], token, int(answer["metadata"]["resourceVersion"]))
 
     async def whole(self, scope: str | None, page: Page) -> list[Simulation]:
         """All of what that page lists, as it was when its list was begun."""

@@ -80,10 +80,12 @@ class Resync:
         Of ten thousand Simulations next to all are as the watch left them: their metadata says so, and no more of them is read.
         """
         listed: set[UUID] = set()
+        as_of: dict[str | None, int] = {}
         ended = await self._ended_lately()
         for scope in self.scopes:
             async for page in self.api.list_seen(scope):
                 listed.update(seen.key.uid for seen in page.seen)
+                as_of[scope] = page.as_of
                 await self._see_what_is_news(scope, page)
                 if self._doubt_what_was_counted_since(page, ended or {}):
                     await self._see_what_is_news(scope, page)
@@ -92,7 +94,7 @@ class Resync:
         self.metrics.resyncs.inc()
         self._took_over = self._took_over and ended is None
         if self.leadership.leading:
-            await self._miss(listed)
+            await self._miss(listed, as_of)
 
     async def _ended_lately(self) -> Mapping[UUID, int] | None:
         """None while the ledger is away or another one's: a list counts as complete without it."""
@@ -122,12 +124,14 @@ class Resync:
             if entry is not None and not entry.resting:
                 self.queue.add(key, patient=True)
 
-    async def _miss(self, listed: set[UUID]) -> None:
-        """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked."""
+    async def _miss(self, listed: set[UUID], as_of: Mapping[str | None, int]) -> None:
+        """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked.
+
+        What a watch has brought since the list was made isn't missing from it: while a thousand are created, that is many.
+        """
         for entry in self.roster:
-            if entry.key.uid not in listed:
-                # It may have been created after the list was made: the lifecycle asks for it by name before it concludes anything.
-                self.roster.lose(entry.key.uid)
+            if entry.key.uid not in listed and entry.version <= as_of[self._scope_of(entry.key.namespace)]:
+                self.roster.lose(entry.key.uid)  # the lifecycle asks for it by name before it concludes anything
                 self.queue.add(entry.key, patient=True)
         for run in await self.threads.ledger(runs.not_deleted, self.engine):
             if run.id in listed or not self._in_scope(run.namespace):
@@ -141,6 +145,9 @@ class Resync:
         if self.roster.get(run.id) is None:  # not one that a watch brought since
             self.roster.absent(run.id)
             self.queue.add(Key(run.namespace, run.name, run.id), patient=True)
+
+    def _scope_of(self, namespace: str) -> str | None:
+        return None if None in self.scopes else namespace
 
     def _in_scope(self, namespace: str) -> bool:
         return None in self.scopes or namespace in self.scopes

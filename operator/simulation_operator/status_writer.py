@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from simulation_core.reasons import Reason
 from simulation_operator.api import Api, ApiError, ApiUnavailableError, ConflictError, ForbiddenError, NotFoundError
+from simulation_operator.conditions import find
 from simulation_operator.events import Events
 from simulation_operator.happenings import happenings
 from simulation_operator.keys import KeyQueue
@@ -18,8 +20,11 @@ from simulation_operator.roster import Entry, Roster
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16  # so that the limiter, not the API server's answering time, says how many a second
+# So that the limiter, and not its answering time, says how many a second an API server gets that answers within a third of a second; one
+# that takes longer has too much to do as it is.
+AT_ONCE = 16
 PHASE_COUNTS_SECONDS = 5.0  # a change of phase goes before news that are so much older
+BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says nothing else: it will say more in a moment
 
 
 class StatusWriter:
@@ -120,6 +125,8 @@ def _urgency(wanted: tuple[Entry, Mapping[str, Any]]) -> float:
     """Lowest first."""
     entry, status = wanted
     since = entry.unshown_since or 0.0
+    if not entry.written and find(status, "Progressing").get("reason") == Reason.PLANNING:
+        return since + BEING_PLANNED_WAITS_SECONDS
     return since if entry.written.get("phase") == status.get("phase") else since - PHASE_COUNTS_SECONDS
 
 

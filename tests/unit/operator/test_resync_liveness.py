@@ -29,7 +29,7 @@ class Lists:
     async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
         if not self.answers:
             raise ApiUnavailableError("listing: the API server can't be reached")
-        yield Page([], None)
+        yield Page([], None, as_of=10)
 
 
 async def looked(resync: Resync) -> None:

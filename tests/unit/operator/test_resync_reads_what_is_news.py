@@ -22,6 +22,7 @@ from simulation_operator.roster import Roster
 
 RUNNING = {"phase": "Running", "recordsProcessed": 3}
 SECONDS_TO_LIVE = 3600
+AS_OF = 20  # the list's version
 
 
 def ended(settled: int = 5) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class Server:
 
     async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
         for number, page in enumerate(self.pages):
-            yield Page([Seen(each.key, each.version) for each in page], str(number) if number else None)
+            yield Page([Seen(each.key, each.version) for each in page], str(number) if number else None, as_of=AS_OF)
 
     async def whole(self, _: str | None, page: Page) -> list[Simulation]:
         self.read_whole.append(page.token)
@@ -139,3 +140,13 @@ async def test_a_first_list_finds_what_was_counted_beyond_the_end_too() -> None:
     world.threads.counted = {world.server.pages[0][1].key.uid: 6}
     await world.look()
     assert world.awake() == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(("version", "kept"), [(AS_OF + 1, True), (AS_OF - 1, False)], ids=["created since", "deleted before"])
+async def test_only_what_is_older_than_the_list_is_missing_from_it(known: World, version: int, kept: bool) -> None:
+    other = replace(simulation("other", RUNNING), version=version)
+    known.roster.see(other)
+    await known.queued()
+    await known.look()
+    assert (known.roster.get(other.key.uid) is not None) is kept
+    assert ("other" in await known.queued()) is not kept

@@ -12,7 +12,7 @@ from simulation_operator.api import ApiUnavailableError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster
-from simulation_operator.status_writer import PHASE_COUNTS_SECONDS, StatusWriter
+from simulation_operator.status_writer import BEING_PLANNED_WAITS_SECONDS, PHASE_COUNTS_SECONDS, StatusWriter
 
 NAMES = ("first", "second", "third")
 
@@ -95,6 +95,25 @@ async def test_but_not_before_what_is_much_older(writing: Writer) -> None:
     writing.want_end("second", first=2)
     await writing.writer.finish()
     assert [name for name, _ in writing.server.written] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("old_since", "order"),
+    [(BEING_PLANNED_WAITS_SECONDS - 1, ["first", "new"]), (BEING_PLANNED_WAITS_SECONDS + 1, ["new", "first"])],
+    ids=["not before others for a while", "but not last for ever"],
+)
+async def test_that_it_is_being_planned_waits_for_those_who_have_more_to_say(writing: Writer, old_since: float, order: list[str]) -> None:
+    new = Key("team", "new", uuid4())
+    writing.roster.see(Simulation(key=new, generation=1, spec={}))
+    entry = writing.roster.get(new.uid)
+    assert entry is not None
+    assert entry.unshown_since is not None, "that it is there is news already"
+    entry.unshown_since = 0.0
+    writing.seconds = old_since
+    planning = {"phase": "Planning", "conditions": [{"type": "Progressing", "status": "True", "reason": "Planning"}]}
+    writing.writer.want({new.uid: planning, writing.uids["first"]: writing.status(1)})
+    await writing.writer.finish()
+    assert [name for name, _ in writing.server.written] == order
 
 
 async def test_what_is_shown_already_is_not_written(writing: Writer) -> None:
