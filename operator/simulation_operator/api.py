@@ -76,8 +76,9 @@ class Api:
     async def list_seen(self, scope: str | None) -> AsyncIterator[Page]:
         """As list_pages, but without spec and status: a tenth of the work, for both sides."""
         async for token, answer in self._pages(scope, _headers={"Accept": METADATA_ALONE}):
-            # An empty list of metadata has null for its items.
-            yield Page([Seen.from_metadata(item["metadata"]) for item in answer["items"] or ()], token, int(answer["metadata"]["resourceVersion"]))
+            items = answer["items"] or ()  # null where there are none
+            as_of = int(answer["metadata"]["resourceVersion"])
+            yield Page([Seen.from_metadata(item["metadata"]) for item in items], token, as_of)
 
     async def whole(self, scope: str | None, page: Page) -> list[Simulation]:
         """All of what that page lists, as it was when its list was begun."""

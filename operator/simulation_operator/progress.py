@@ -233,6 +233,7 @@ class ProgressLoop:
         portals = self.portals.current
         if portals is not self._known_portals:
             self._known_portals = portals
+            self.roster.unsettle()
             for key in self.roster.waiting():
                 self.queue.add(key)
 

@@ -19,11 +19,12 @@ from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key, settled_records
-from simulation_operator.roster import Roster
+from simulation_operator.roster import Entry, Roster
 from simulation_operator.threads import Threads
 
 log = logging.getLogger(__name__)
 
+ONE_IN = 10  # of those about which nothing is left to do
 ENDED_LATELY_SECONDS = 15 * 60  # what a worker still delivers for a run that was stopped is counted within a lease and a fold
 
 
@@ -43,6 +44,7 @@ class Resync:
     finished_at: float | None = None
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _took_over: bool = True
+    _round: int = 0
 
     def __post_init__(self) -> None:
         self._begun_at = self.clock()
@@ -90,6 +92,7 @@ class Resync:
                 if self._doubt_what_was_counted_since(page, ended or {}):
                     await self._see_what_is_news(scope, page)
                 self._have_looked_at(page)
+        self._round += 1
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()
         self._took_over = self._took_over and ended is None
@@ -121,8 +124,13 @@ class Resync:
     def _have_looked_at(self, page: Page) -> None:
         for key in (seen.key for seen in page.seen):
             entry = self.roster.get(key.uid)
-            if entry is not None and not entry.resting:
+            if entry is not None and not entry.resting and not self._may_wait(entry):
                 self.queue.add(key, patient=True)
+
+    def _may_wait(self, entry: Entry) -> bool:
+        """A run that is on as it should be has news from its Simulation only. Should the ledger differ all the same, it has its turn."""
+        as_it_should_be = entry.settled and not entry.finished and not entry.simulation.deleting
+        return as_it_should_be and (entry.key.uid.int + self._round) % ONE_IN != 0
 
     async def _miss(self, listed: set[UUID], as_of: Mapping[str | None, int]) -> None:
         """Runs whose Simulation the list lacked, and entries whose deletion the watch lacked.

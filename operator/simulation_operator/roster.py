@@ -30,6 +30,7 @@ class Entry:
     verdict: Verdict | None = None
     setbacks: int = 0  # unexpected failures in a row
     observed_generation: int = 0  # what the last complete reconcile looked at
+    settled: bool = False  # that reconcile found nothing to do, and nothing was asked for since
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
@@ -98,6 +99,7 @@ class Roster:
             entry.written, entry.version = simulation.status, simulation.version
         changed = simulation.generation > entry.simulation.generation or _asked(simulation) != _asked(entry.simulation)
         entry.simulation = simulation
+        entry.settled = entry.settled and not changed
         return changed
 
     def knows(self, seen: Seen) -> bool:
@@ -136,6 +138,11 @@ class Roster:
     def awake(self) -> list[Entry]:
         """All but those that rest."""
         return [entry for entry in self._entries.values() if not entry.resting]
+
+    def unsettle(self) -> None:
+        """Something changed that concerns all: each is looked at again with the next list."""
+        for entry in self.awake():
+            entry.settled = False
 
     def waiting(self) -> list[Key]:
         """Those that have no run yet and may get one when the installation changes."""

@@ -11,6 +11,7 @@ from simulation_bench.status.installed import Installed, wait_for
 from simulation_core.ledger.engine import transaction
 
 WITHIN_SECONDS = 120
+LISTS = 2  # the second one begins half a minute after the first, and by then Kopf has brought everything as well
 MODEL = "old-model"
 SPEC = {"scenario": "B2C", "totalRecords": 10, "durationSeconds": 1, "content": {"source": "Faker"}}
 
@@ -35,6 +36,7 @@ def make(product: Installed, namespace: str, count: int) -> None:
             connection.execute(text(_ROWS), given)
             connection.execute(text(_CONTROL), {"ids": given["ids"]})
         product.api.write_statuses(namespace, dict.fromkeys(names, model["status"]))
+    wait_for(lambda: product.metrics().get("simulation_operator_resyncs_total", 0) >= LISTS, "the operator to know them", WITHIN_SECONDS)
 
 
 def _model(product: Installed, namespace: str) -> Any:

@@ -72,6 +72,7 @@ class Applier:
         key = seen.key
         match decision.action:
             case Nothing():
+                self._looked_at(seen)
                 self._settled(seen)
             case Wait():
                 self._wait(seen, decision)
@@ -82,10 +83,10 @@ class Applier:
             case Accept():
                 await self._accept(seen, decision.action)
             case Plan(run):
-                self._settled(seen)
+                self._looked_at(seen)
                 self.planner.start(key, run)
             case Advise(run, load, portal):
-                self._settled(seen)
+                self._looked_at(seen)
                 self.adviser.start(key, run, load, portal)
             case ResolveStart():
                 await self.threads.ledger(acceptance.resolve_start, self.engine, key.uid, self.settings.lead_milliseconds)
@@ -134,6 +135,11 @@ class Applier:
         self.queue.add(key)
 
     def _settled(self, seen: Observation) -> None:
+        entry = self.roster.get(seen.key.uid)
+        if entry is not None and entry.simulation is seen.simulation:  # as it was when it was looked at
+            entry.settled = True
+
+    def _looked_at(self, seen: Observation) -> None:
         entry = self.roster.get(seen.key.uid)
         if entry is None or seen.simulation is None or (seen.simulation.deleting and not seen.simulation.held):
             self.roster.forget(seen.key.uid)

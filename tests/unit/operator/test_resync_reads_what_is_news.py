@@ -17,7 +17,7 @@ from simulation_operator.api import Page
 from simulation_operator.keys import KeyQueue
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key, Seen, Simulation
-from simulation_operator.resync import Resync
+from simulation_operator.resync import ONE_IN, Resync
 from simulation_operator.roster import Roster
 
 RUNNING = {"phase": "Running", "recordsProcessed": 3}
@@ -81,7 +81,10 @@ class World:
         return self.server.read_whole
 
     async def queued(self) -> set[str]:
-        return {(await self.queue.get()).name for _ in range(len(self.queue))}
+        keys = [await self.queue.get() for _ in range(len(self.queue))]
+        for key in keys:
+            self.queue.done(key)
+        return {key.name for key in keys}
 
     def awake(self) -> set[str]:
         return {entry.key.name for entry in self.roster.awake()}
@@ -150,3 +153,42 @@ async def test_only_what_is_older_than_the_list_is_missing_from_it(known: World,
     await known.look()
     assert (known.roster.get(other.key.uid) is not None) is kept
     assert ("other" in await known.queued()) is not kept
+
+
+async def test_what_is_as_it_should_be_is_looked_at_once_in_many_lists(known: World) -> None:
+    await known.queued()
+    for entry in known.roster.awake():
+        entry.settled = True
+    looks = []
+    for _ in range(ONE_IN):
+        await known.look()
+        looks += sorted(await known.queued())
+    assert sorted(looks) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"generation": 2},
+        {"retry_token": "again"},
+        {"deleting": True},
+        {"status": {"phase": "Completed", "observedGeneration": 0}},
+    ],
+    ids=["a change", "a wish", "its deletion", "its end"],
+)
+async def test_what_was_asked_for_since_is_looked_at_with_each_list(known: World, change: Mapping[str, Any]) -> None:
+    for entry in known.roster.awake():
+        entry.settled = True
+    known.server.change(0, 0, version=11, **change)
+    for _ in range(3):
+        await known.look()
+        assert "a" in await known.queued()
+
+
+async def test_what_concerns_all_lets_all_be_looked_at(known: World) -> None:
+    for entry in known.roster.awake():
+        entry.settled = True
+    await known.queued()
+    known.roster.unsettle()
+    await known.look()
+    assert await known.queued() == {"a", "c"}
