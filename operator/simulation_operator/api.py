@@ -81,7 +81,7 @@ class Api:
             yield Page([Seen.from_metadata(item["metadata"]) for item in items], token, as_of)
 
     async def whole(self, scope: str | None, page: Page) -> list[Simulation]:
-        """All of what that page lists, as it was when its list was begun."""
+        """All of what that page lists, as it was when its list was begun; but for the first page, which is as it is now."""
         return _simulations(await self._list(scope, limit=PAGE, _continue=page.token))
 
     async def _pages(self, scope: str | None, **how: Any) -> AsyncIterator[tuple[str | None, dict[str, Any]]]:

@@ -149,9 +149,10 @@ class ProgressLoop:
             before = entry.written
             if (status := self._status(entry, facts)) is not None:
                 built.append((entry, before, status))
-        overtaken = {entry.key.uid for entry, before, _ in built if entry.written is not before}
+        known = [one for one in built if self.roster.get(one[0].key.uid) is one[0]]  # not gone, nor come to rest, meanwhile
+        overtaken = {entry.key.uid for entry, before, _ in known if entry.written is not before}
         self.roster.unshown |= overtaken  # built upon a status that has been replaced meanwhile: the next look builds it again
-        return {entry.key.uid: status for entry, _, status in built if entry.key.uid not in overtaken}
+        return {entry.key.uid: status for entry, _, status in known if entry.key.uid not in overtaken}
 
     def _status(self, entry: Entry, facts: Facts) -> dict[str, Any] | None:
         """None: nothing new is known of it."""

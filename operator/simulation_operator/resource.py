@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 GROUP = "simulation-operator.dev"
@@ -30,38 +30,39 @@ class Key:
         return f"{self.namespace}/{self.name} ({self.uid})"
 
 
-class Seen(NamedTuple):
-    """What a list of metadata alone says of one object: that it is there, and which version it has."""
-
-    key: Key
-    version: int
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, Any]) -> Seen:
-        return cls(
-            Key(metadata["namespace"], metadata["name"], UUID(metadata["uid"])),
-            int(metadata.get("resourceVersion", 0)),  # comparable for one object (KEP-5504; it is etcd's revision)
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
-class Simulation:
-    """One object from a list or a watch."""
+class Seen:
+    """What the metadata of one object says, which a list may bring alone: all but what is planned, and what is shown."""
 
     key: Key
     generation: int
-    spec: Mapping[str, Any]
-    status: Mapping[str, Any] = field(default_factory=dict)
     deleting: bool = False  # has a deletionTimestamp, which can't be taken back
-    verify_token: str = ""
     finalizers: tuple[str, ...] = ()
     retry_token: str = ""  # wishes of the user's, by annotation; empty: none
-    version: int = 0  # grows with every write to the object, whoever's
+    verify_token: str = ""
+    version: int = 0  # grows with every write to an object of this kind, whoever's (KEP-5504; it is etcd's revision)
 
     @property
     def held(self) -> bool:
         """It can't be gone before we let it go: what it created must be archived first."""
         return ARCHIVE_FINALIZER in self.finalizers
+
+    @property
+    def asked(self) -> tuple[object, ...]:
+        """What is asked for: by the spec, and by other means."""
+        return self.generation, self.deleting, self.held, self.retry_token, self.verify_token
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Seen:
+        return cls(**_values(metadata))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation(Seen):
+    """One whole object from a list or a watch."""
+
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def to_be_archived(self) -> bool:
@@ -70,19 +71,19 @@ class Simulation:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Simulation:
-        metadata = body["metadata"]
-        key, version = Seen.from_metadata(metadata)
-        return cls(
-            key=key,
-            generation=metadata.get("generation", 1),
-            spec=body.get("spec") or {},
-            status=body.get("status") or {},
-            deleting="deletionTimestamp" in metadata,
-            finalizers=tuple(metadata.get("finalizers") or ()),
-            retry_token=_token(metadata, RETRY_FAILED),
-            verify_token=_token(metadata, VERIFY),
-            version=version,
-        )
+        return cls(**_values(body["metadata"]), spec=body.get("spec") or {}, status=body.get("status") or {})
+
+
+def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "key": Key(metadata["namespace"], metadata["name"], UUID(metadata["uid"])),
+        "generation": metadata.get("generation", 1),
+        "deleting": "deletionTimestamp" in metadata,
+        "finalizers": tuple(metadata.get("finalizers") or ()),
+        "retry_token": _token(metadata, RETRY_FAILED),
+        "verify_token": _token(metadata, VERIFY),
+        "version": int(metadata.get("resourceVersion", 0)),
+    }
 
 
 SETTLED = ("recordsProcessed", "recordsFailed", "recordsSkipped")

@@ -52,6 +52,7 @@ class Resync:
     def ask(self) -> None:
         """Do it now rather than at the next turn: the lock was taken, and whoever had it before may have left long ago."""
         self._took_over = True
+        self.roster.unsettle()  # what the ledger knows may be another's, or older than it was
         self._asked.set()
 
     def not_alive(self) -> str | None:
@@ -129,7 +130,7 @@ class Resync:
 
     def _may_wait(self, entry: Entry) -> bool:
         """A run that is on as it should be has news from its Simulation only. Should the ledger differ all the same, it has its turn."""
-        as_it_should_be = entry.settled and not entry.finished and not entry.simulation.deleting
+        as_it_should_be = entry.settled is True and not entry.finished and not entry.simulation.deleting
         return as_it_should_be and (entry.key.uid.int + self._round) % ONE_IN != 0
 
     async def _miss(self, listed: set[UUID], as_of: Mapping[str | None, int]) -> None:

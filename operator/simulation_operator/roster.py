@@ -30,7 +30,7 @@ class Entry:
     verdict: Verdict | None = None
     setbacks: int = 0  # unexpected failures in a row
     observed_generation: int = 0  # what the last complete reconcile looked at
-    settled: bool = False  # that reconcile found nothing to do, and nothing was asked for since
+    settled: bool | None = False  # the last reconcile found nothing to do, and nothing was asked for since; None: it is under way
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
@@ -97,17 +97,22 @@ class Roster:
             return False
         if simulation.version > entry.version:
             entry.written, entry.version = simulation.status, simulation.version
-        changed = simulation.generation > entry.simulation.generation or _asked(simulation) != _asked(entry.simulation)
+        changed = simulation.asked != entry.simulation.asked
         entry.simulation = simulation
-        entry.settled = entry.settled and not changed
+        if changed:
+            entry.settled = False
         return changed
 
     def knows(self, seen: Seen) -> bool:
-        """Nothing would come of seeing the whole object."""
+        """Nothing would come of seeing the whole object. A status that we wrote says nothing of what was asked for meanwhile."""
         entry = self._entries.get(seen.key.uid)
         if entry is None or entry.version < seen.version:
             return False
-        return not entry.resting or (now_ms() < entry.rests_until_ms and seen.key.uid not in self.unshown)
+        if entry.simulation.version < seen.version and entry.simulation.asked != seen.asked:
+            return False
+        if entry.resting:
+            return now_ms() < entry.rests_until_ms and seen.key.uid not in self.unshown
+        return not entry.finished  # it may rest now
 
     def lose(self, uid: UUID) -> None:
         """A watch said it was deleted. Lists decide whether that is so."""
@@ -164,8 +169,3 @@ def _at_rest(simulation: Simulation) -> Entry:
         resting=True,
         rests_until_ms=rests_until_ms(simulation),
     )
-
-
-def _asked(simulation: Simulation) -> tuple[object, ...]:
-    """What is asked for by other means than the spec."""
-    return simulation.deleting, simulation.held, simulation.retry_token, simulation.verify_token

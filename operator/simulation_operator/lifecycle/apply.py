@@ -67,6 +67,11 @@ class Applier:
     queue: KeyQueue[Key]
     settings: OperatorSettings
 
+    def begin(self, key: Key) -> None:
+        """A reconcile: until it has found nothing to do, something may be."""
+        if (entry := self.roster.get(key.uid)) is not None:
+            entry.settled = None
+
     async def apply(self, seen: Observation, decision: Decision) -> None:
         """Does it. What changed something lets the Simulation be looked at again at once. Raises LedgerUnavailableError, ApiError."""
         key = seen.key
@@ -136,7 +141,7 @@ class Applier:
 
     def _settled(self, seen: Observation) -> None:
         entry = self.roster.get(seen.key.uid)
-        if entry is not None and entry.simulation is seen.simulation:  # as it was when it was looked at
+        if entry is not None and entry.settled is None:  # else something was asked for since
             entry.settled = True
 
     def _looked_at(self, seen: Observation) -> None:
@@ -146,7 +151,7 @@ class Applier:
             return
         entry.verdict = None
         entry.observed_generation = seen.simulation.generation
-        if seen.run is not None:  # of what the ledger doesn't know there is nothing to show
+        if seen.run is not None and not entry.resting:  # of what the ledger doesn't know there is nothing to show
             self.roster.unshown.add(seen.key.uid)
 
     def _wait(self, seen: Observation, decision: Decision) -> None:

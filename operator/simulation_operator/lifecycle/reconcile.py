@@ -49,6 +49,7 @@ class Lifecycle:
             self._again(key, error)
 
     async def reconcile(self, key: Key) -> None:
+        self.applier.begin(key)
         seen = await self.observer.observe(key)
         decision = decide(seen)
         log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)

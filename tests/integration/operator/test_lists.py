@@ -35,7 +35,7 @@ async def test_a_page_of_metadata_tells_the_versions_of_what_it_lists_whole(clus
     ]
     for page in pages:
         whole = await api.whole(cluster.namespace, page)
-        assert [(each.key, each.version) for each in whole] == page.seen
+        assert [(each.key, each.version, each.asked) for each in whole] == [(seen.key, seen.version, seen.asked) for seen in page.seen]
         assert all(each.spec["totalRecords"] == 200 for each in whole)
 
 
@@ -45,6 +45,12 @@ async def test_a_page_is_as_it_was_when_its_list_was_begun(cluster, api):
     pages = [page async for page in api.list_seen(cluster.namespace)]
     cluster.delete("one-2")
     assert [each.key.name for each in await api.whole(cluster.namespace, pages[1])] == ["one-2"]
+
+
+async def test_metadata_comes_alone(cluster, api):
+    cluster.create()
+    answers = [answer async for _, answer in api._pages(cluster.namespace, _headers={"Accept": calls.METADATA_ALONE})]
+    assert [[sorted(item) for item in answer["items"]] for answer in answers] == [[["apiVersion", "kind", "metadata"]]]
 
 
 async def test_an_empty_list_is_a_list(cluster, api):

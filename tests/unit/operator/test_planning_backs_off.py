@@ -56,7 +56,7 @@ async def plan_again_and_again(monkeypatch: Any, store: Mock, times: int) -> lis
     lifecycle = Lifecycle(
         queue=queue,
         observer=SimpleNamespace(observe=observe),
-        applier=SimpleNamespace(apply=apply),
+        applier=SimpleNamespace(begin=Mock(), apply=apply),
         leadership=Mock(),
         metrics=Metrics(CollectorRegistry()),
         setbacks=Setbacks(Roster()),

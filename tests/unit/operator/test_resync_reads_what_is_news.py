@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from unittest.mock import Mock
 from uuid import UUID, uuid4
@@ -35,6 +35,10 @@ def simulation(name: str, status: Mapping[str, Any]) -> Simulation:
     return Simulation(key=Key("team", name, uuid4()), generation=1, spec=spec, status=status, version=10)
 
 
+def metadata_of(one: Simulation) -> Seen:
+    return Seen(**{each.name: getattr(one, each.name) for each in fields(Seen)})
+
+
 class Server:
     """Two pages."""
 
@@ -44,7 +48,7 @@ class Server:
 
     async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
         for number, page in enumerate(self.pages):
-            yield Page([Seen(each.key, each.version) for each in page], str(number) if number else None, as_of=AS_OF)
+            yield Page([metadata_of(each) for each in page], str(number) if number else None, as_of=AS_OF)
 
     async def whole(self, _: str | None, page: Page) -> list[Simulation]:
         self.read_whole.append(page.token)
@@ -116,6 +120,27 @@ async def test_a_page_on_which_something_is_newer_is_read_whole(known: World) ->
 async def test_what_the_watch_brought_already_is_not_read_again(known: World) -> None:
     known.roster.see(replace(known.server.pages[0][0], version=12))
     assert await known.look() == []
+
+
+async def test_what_was_asked_for_is_read_also_where_the_status_that_we_wrote_is_newer(known: World) -> None:
+    uid = known.server.change(0, 0, version=11, generation=2)
+    known.server.change(0, 0, version=12)  # our own write: the watch stalls
+    entry = known.roster.get(uid)
+    assert entry is not None
+    entry.version = 12
+    assert await known.look() == [None]
+    assert entry.simulation.generation == 2
+    assert await known.look() == []
+
+
+async def test_one_whose_end_was_still_to_be_shown_comes_to_rest(known: World) -> None:
+    uid = known.server.change(0, 0, version=11, status=ended())
+    known.roster.unshown.add(uid)
+    known.roster.see(known.server.pages[0][0])  # the watch brings our own write, before the next look finds that it is shown
+    known.roster.unshown.discard(uid)
+    assert known.awake() == {"a", "c"}
+    await known.look()
+    assert known.awake() == {"c"}
 
 
 async def test_what_the_watch_lost_wrongly_is_read_again(known: World) -> None:
