@@ -7,13 +7,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-PATIENT_ONE_IN = 8  # so often a patient write passes however many others wait
+PATIENT_ONE_IN = 16  # so often a patient write passes however many others wait
 
 
 class Limiter:
     """Lets `burst` writes through at once and `rate_per_second` in the long run, in the order in which they asked.
 
-    Patient writes let the others pass first, but for one in eight: what is told about a Simulation must not make what it shows old.
+    Patient writes let the others pass first, but for one in sixteen: what is told about a Simulation must not make what it shows old.
     """
 
     def __init__(
