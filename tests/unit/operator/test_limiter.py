@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from simulation_operator.limiter import Limiter
+from simulation_operator.limiter import PATIENT_ONE_IN, Limiter
 
 
 class Time:
@@ -80,14 +80,16 @@ async def order_of_passing(time: Time, *, patient: int, others: int) -> list[str
 
 
 async def test_patient_writes_let_the_others_pass(time: Time) -> None:
-    passed = await order_of_passing(time, patient=10, others=42)
-    assert passed.index("patient") == 7
-    assert passed[:48].count("patient") == 6
+    passed = await order_of_passing(time, patient=10, others=90)
+    assert passed.index("patient") == PATIENT_ONE_IN - 1
+    assert passed[: 6 * PATIENT_ONE_IN].count("patient") == 6
 
 
-async def test_of_eight_writes_one_may_be_patient_however_many_wait(time: Time) -> None:
-    passed = await order_of_passing(time, patient=20, others=140)
-    assert [number for number, name in enumerate(passed) if name == "patient"] == list(range(7, 160, 8))
+async def test_of_so_many_writes_one_may_be_patient_however_many_wait(time: Time) -> None:
+    passed = await order_of_passing(time, patient=20, others=20 * (PATIENT_ONE_IN - 1))
+    every = slice(PATIENT_ONE_IN - 1, None, PATIENT_ONE_IN)
+    assert set(passed[every]) == {"patient"}
+    assert passed.count("patient") == len(passed[every]) == 20
 
 
 async def test_patient_writes_alone_have_the_whole_rate(time: Time) -> None:
