@@ -40,7 +40,6 @@ FOLDS_A_TICK = 10
 ALL_EVERY_SECONDS = 10.0  # what changes by the clock alone, or with a portal, is seen then
 FOLDED_WITHIN_MS = 30_000  # an end is not kept from anybody for longer, whatever is wrong
 BUILT_AT_ONCE = 25  # statuses
-RESTS = 2  # times as long as a look took: on a machine that has too little for all, to write what is known comes first
 OVERLAP_SECONDS = 3.0  # a transaction commits a little after the moment it writes down
 
 
@@ -79,8 +78,7 @@ class ProgressLoop:
                 await self.tick()
             except Exception:
                 log.exception("showing progress failed")
-            took_seconds = time.monotonic() - begun
-            await asyncio.sleep(max(0.1, self.every_seconds - took_seconds, RESTS * took_seconds))
+            await asyncio.sleep(max(0.1, self.every_seconds - (time.monotonic() - begun)))
 
     async def tick(self) -> None:
         """One look at everything, and what shall be shown of it."""
