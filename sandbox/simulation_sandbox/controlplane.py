@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 PKI = "pki"
 READY_WITHIN_SECONDS = 90.0
 
-# What a pod needs that isn't a kubelet's business. No node-lifecycle: pods of a stopped process node wait for it instead of being evicted.
 # Go's garbage collector at a third of its usual pace: a cluster's API server has processors of its own, this one shares two with everything
 # else, and of ten thousand objects each collection takes seconds. What is set in our environment comes first.
 COLLECT_SELDOM = {"GOGC": "300"}
+
+# What a pod needs that isn't a kubelet's business. No node-lifecycle: pods of a stopped process node wait for it instead of being evicted.
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "cronjob-controller",
