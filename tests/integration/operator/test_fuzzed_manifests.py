@@ -15,6 +15,7 @@ from simulation_core.spec import parse_spec
 
 MANIFESTS = 10_000
 CREATED = 300
+LOOKED_AT_SECONDS = 3600
 SETTLED = {"Queued", "Running", "Suspended", "Completed", "Failed", "Cancelled"}
 API = "/apis/simulation-operator.dev/v1alpha1/namespaces"
 
@@ -85,7 +86,11 @@ def sent(server: Server) -> list[Any]:
 
 
 def create(server: Server, spec: Any, number: int) -> str:
+    """What would be deleted a second after its end stays until it has been looked at."""
     name = f"fuzzed-{number}"
+    ttl = spec.get("ttlSecondsAfterFinished")
+    if ttl is not None and ttl < LOOKED_AT_SECONDS:
+        spec = {**spec, "ttlSecondsAfterFinished": LOOKED_AT_SECONDS}
     status, answer = server.create(spec, name)
     assert status == 201, answer
     return name
