@@ -25,6 +25,7 @@ from simulation_core.portals import Portals, PortalsFile
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State
+from simulation_operator.looks import Looks
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
 from simulation_operator.roster import Entry, Roster, Verdict
@@ -68,8 +69,10 @@ class ProgressLoop:
     eviction_policy: Callable[[], str]  # raises QueueUnavailableError
     every_seconds: float
     _known_portals: object = field(default=None)
-    _asked_at: float = 0.0  # monotonic, when the ledger was last asked
-    _asked_all_at: float = 0.0  # 0: never, or not since an outage
+    _asked_at: float | None = None  # monotonic, when the ledger last answered; None: never, or not since an outage
+
+    def __post_init__(self) -> None:
+        self._looks = Looks(self.roster, all_within=max(1, round(ALL_EVERY_SECONDS / self.every_seconds)))
 
     async def run(self) -> None:
         while True:
@@ -84,45 +87,49 @@ class ProgressLoop:
         """One look at everything, and what shall be shown of it."""
         self._look_at_portals()
         if self.leadership.state is State.AWAY:
-            self._asked_all_at = 0.0
+            self._asked_at = None
             self._show_outage(self.leadership.problem)
         if not self.leadership.leading:
             if self.leadership.state is not State.AWAY:
                 self.writer.want({})  # another one leads
             return
         try:
-            facts = await self.threads.ledger(self._ask, self._of_interest())
+            chosen = await self._choose()
+            facts = await self.threads.ledger(self._ask, [entry.key.uid for entry in chosen])
         except LedgerUnavailableError as error:
-            self._asked_all_at = 0.0
+            self._asked_at = None
             self._show_outage(str(error))
             return
         self._count_phases()
         self._wake_what_is_archived(facts)
-        self.writer.want(await self._statuses(facts))
+        self.writer.want(await self._statuses(chosen, facts))
         self._look_again_at_what_drains(facts)
 
     # what to show
 
-    def _of_interest(self) -> list[UUID]:
-        return [entry.key.uid for entry in self.roster.awake() if entry.of_interest or entry.key.uid in self.roster.unshown]
+    async def _choose(self) -> list[Entry]:
+        """Whose status is built now; all of them when nothing is known of how long it took until now."""
+        entries = [entry for entry in self.roster.awake() if entry.of_interest or entry.key.uid in self.roster.unshown]
+        begun = time.monotonic()
+        since = begun if self._asked_at is None else self._asked_at
+        within_ms = round((begun - since + OVERLAP_SECONDS) * 1000)
+        states = await self.threads.ledger(self._take_in, [entry.key.uid for entry in entries], within_ms)
+        known = [entry for entry in entries if entry.key.uid in states or self._verdict(entry) is not None]
+        chosen = known if self._asked_at is None else self._looks.choose(known, states)
+        self._asked_at = begun
+        return chosen
 
-    def _news(self, ids: list[UUID]) -> list[UUID]:
-        """Of a thousand runs most are as they were two seconds ago: those that changed, or whose change isn't shown yet, are looked at."""
-        now = time.monotonic()
-        if now - self._asked_all_at >= ALL_EVERY_SECONDS:
-            self._asked_all_at = self._asked_at = now
-            return ids
-        changed = ledger_progress.changed_within(self.engine, ids, round((now - self._asked_at + OVERLAP_SECONDS) * 1000))
-        self._asked_at = now
-        return [uid for uid in ids if uid in changed or self.roster.is_unshown(uid)]
-
-    def _ask(self, ids: list[UUID]) -> Facts:
+    def _take_in(self, ids: list[UUID], within_ms: int) -> Mapping[UUID, ledger_progress.State]:
+        """What workers have counted since the last look."""
         for _ in range(FOLDS_A_TICK):
             if not ledger_progress.fold(self.engine):
                 break
         control.settle(self.engine)
+        return ledger_progress.states(self.engine, ids, within_ms)
+
+    def _ask(self, ids: list[UUID]) -> Facts:
         return Facts(
-            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, self._news(ids))},
+            progress={progress.run.id: progress for progress in ledger_progress.progress(self.engine, ids)},
             portal_problems=portal_reports.problems(self.engine),
             accounts=portal_reports.accounts(self.engine),
             content_setbacks=preparing.setbacks(self.engine, ids),
@@ -140,10 +147,10 @@ class ProgressLoop:
         message = f"Redis may evict jobs: its maxmemory-policy is {policy}; set it to {SAFE_EVICTION}."
         return Problem(Reason.QUEUE_POLICY_UNSAFE, message, blocks=False)
 
-    async def _statuses(self, facts: Facts) -> dict[UUID, dict[str, Any]]:
-        """A thousand take a good part of a second, in which watches and writes go on."""
+    async def _statuses(self, chosen: list[Entry], facts: Facts) -> dict[UUID, dict[str, Any]]:
+        """Some hundreds take a good part of a second, in which watches and writes go on."""
         built = []
-        for number, entry in enumerate(self.roster.awake()):
+        for number, entry in enumerate(chosen):
             if number % BUILT_AT_ONCE == 0:
                 await asyncio.sleep(0)
             before = entry.written

@@ -95,7 +95,8 @@ class Roster:
             return True
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
             return False
-        if simulation.version > entry.version:
+        if simulation.version > entry.version or (simulation.version == entry.version and simulation.status != entry.written):
+            # The second: somebody else wrote before our last write, and we had not been told. Of a status we write what changed.
             entry.written, entry.version = simulation.status, simulation.version
         changed = simulation.asked != entry.simulation.asked
         entry.simulation = simulation

@@ -15,6 +15,7 @@ from simulation_operator.conditions import find
 from simulation_operator.events import Events
 from simulation_operator.happenings import happenings
 from simulation_operator.keys import KeyQueue
+from simulation_operator.looks import urgency
 from simulation_operator.resource import Key
 from simulation_operator.roster import Entry, Roster
 
@@ -23,8 +24,6 @@ log = logging.getLogger(__name__)
 # So that the limiter, and not its answering time, says how many a second an API server gets that answers within a third of a second; one
 # that takes longer has too much to do as it is.
 AT_ONCE = 16
-PHASE_COUNTS_SECONDS = 5.0  # a change of phase goes before news that are so much older
-BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says nothing else: it will say more in a moment
 
 
 class StatusWriter:
@@ -124,10 +123,7 @@ class StatusWriter:
 def _urgency(wanted: tuple[Entry, Mapping[str, Any]]) -> float:
     """Lowest first."""
     entry, status = wanted
-    since = entry.unshown_since or 0.0
-    if not entry.written and find(status, "Progressing").get("reason") == Reason.PLANNING:
-        return since + BEING_PLANNED_WAITS_SECONDS
-    return since if entry.written.get("phase") == status.get("phase") else since - PHASE_COUNTS_SECONDS
+    return urgency(entry, status.get("phase", ""), says_only_planning=find(status, "Progressing").get("reason") == Reason.PLANNING)
 
 
 def _log_refusal(entry: Entry, error: ApiError) -> None:
@@ -139,9 +135,14 @@ def _log_refusal(entry: Entry, error: ApiError) -> None:
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """RFC 7386: all of `after`, and null for each member of `before` that is gone. Lists are whole."""
+    """RFC 7386: what differs in `after`, and null for each member of `before` that is gone. Lists are whole.
+
+    A patch of all of it costs the API server a fifth more. Should somebody else have written meanwhile, a watch says so, and the next look
+    finds what differs then.
+    """
     patch: dict[str, Any] = {name: None for name in before if name not in after}
     for name, value in after.items():
         old = before.get(name)
-        patch[name] = merge_patch(old, value) if isinstance(value, Mapping) and isinstance(old, Mapping) else value
+        if name not in before or old != value:
+            patch[name] = merge_patch(old, value) if isinstance(value, Mapping) and isinstance(old, Mapping) else value
     return patch

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping, text
@@ -17,7 +18,7 @@ from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.lateness import BUCKETS, percentile
 from simulation_core.ledger.rows import to_run
 from simulation_core.ledger.sql import ORIGIN_MS, PENDING, SKIP_OFFSET_MS, UNEXPIRED_CLAIM
-from simulation_core.ledger.values import ContentCounts, ErrandState, Failure, Progress
+from simulation_core.ledger.values import ContentCounts, ErrandState, Failure, Progress, Status
 from simulation_core.plan.feasibility import Demand
 
 TIMELINE_BUCKETS = 40
@@ -72,9 +73,9 @@ FROM simulations s JOIN simulation_control c ON c.simulation_id = s.id
 WHERE s.id = ANY(CAST(:ids AS uuid[]))
 """
 
-CHANGED = """
-SELECT id FROM simulations
-WHERE id = ANY(CAST(:ids AS uuid[])) AND updated_at >= statement_timestamp() - :within * interval '1 millisecond'
+STATES = """
+SELECT id, status, updated_at >= statement_timestamp() - :within * interval '1 millisecond' AS changed
+FROM simulations WHERE id = ANY(CAST(:ids AS uuid[]))
 """
 
 FAILURES = """
@@ -104,10 +105,16 @@ def progress(engine: Engine, ids: Iterable[UUID]) -> list[Progress]:
     return [_progress(rows[one], failures.get(one, []), states.get(one, {}), counted.get(one)) for one in wanted if one in rows]
 
 
-def changed_within(engine: Engine, ids: Iterable[UUID], within_ms: int) -> set[UUID]:
-    """Which of these runs' rows changed in the last so many milliseconds, by Postgres's clock alone."""
+class State(NamedTuple):
+    status: Status
+    changed: bool  # lately
+
+
+def states(engine: Engine, ids: Iterable[UUID], within_ms: int) -> Mapping[UUID, State]:
+    """What each of these runs has reached, and whether its row changed in the last so many milliseconds, by Postgres's clock alone."""
     with transaction(engine) as connection:
-        return set(connection.scalars(text(CHANGED), {"ids": list(ids), "within": within_ms}))
+        rows = connection.execute(text(STATES), {"ids": list(ids), "within": within_ms})
+        return {one: State(Status(status), changed) for one, status, changed in rows}
 
 
 def _failures(connection: Connection, ids: list[UUID]) -> dict[UUID, list[Failure]]:

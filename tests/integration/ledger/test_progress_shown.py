@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from simulation_core.ledger import contents, control, finishes, progress
 from simulation_core.ledger.engine import transaction
-from simulation_core.ledger.values import ContentCounts, Finish, Outcome, RecordResult
+from simulation_core.ledger.values import ContentCounts, Finish, Outcome, RecordResult, Status
 
 
 def test_progress_tells_what_is_next_and_how_late(engine, make_run):
@@ -67,16 +67,16 @@ def nodes(plan):
     return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
 
 
-def test_what_changed_lately_is_named_among_those_asked_for(engine, make_run):
+def test_what_runs_have_reached_and_which_changed_lately(engine, make_run):
     still, moving, other = (make_run().published() for _ in range(3))
-    asked = [still.id, moving.id]
-    assert progress.changed_within(engine, asked, within_ms=60_000) == set(asked)
-    assert progress.changed_within(engine, asked, within_ms=0) == set()
+    asked = [still.id, moving.id, uuid.uuid4()]
+    assert progress.states(engine, asked, within_ms=60_000) == {run.id: (Status.QUEUED, True) for run in (still, moving)}
+    assert progress.states(engine, asked, within_ms=0) == {run.id: (Status.QUEUED, False) for run in (still, moving)}
     with transaction(engine) as connection:
         connection.execute(text("UPDATE simulations SET updated_at = updated_at - interval '1 hour'"))
     for run in (moving, other):
         control.suspend(engine, run.id)
-    assert progress.changed_within(engine, asked, within_ms=60_000) == {moving.id}
+    assert progress.states(engine, asked, within_ms=60_000) == {still.id: (Status.QUEUED, False), moving.id: (Status.SUSPENDED, True)}
 
 
 def test_who_wrote_the_contents_is_told(engine, make_run):

@@ -79,6 +79,12 @@ def test_a_merge_patch_removes_what_is_gone_and_replaces_lists_whole() -> None:
     }  # fmt: skip
 
 
+def test_a_merge_patch_leaves_out_what_is_there_already() -> None:
+    before = {"phase": "Running", "conditions": [1, 2], "lateness": {"p50Milliseconds": 1, "p99Milliseconds": 2}, "portal": {"name": "a"}}
+    after = {**before, "recordsProcessed": 0, "lateness": {"p50Milliseconds": 1, "p99Milliseconds": 3}}
+    assert merge_patch(before, after) == {"recordsProcessed": 0, "lateness": {"p99Milliseconds": 3}}
+
+
 def test_falling_behind_is_a_warning_told_once() -> None:
     def progressing(reason: str) -> dict[str, Any]:
         return {"phase": "Running", "conditions": [{"type": "Progressing", "status": "True", "reason": reason, "message": "behind"}]}

@@ -10,9 +10,10 @@ import pytest
 
 from simulation_operator.api import ApiUnavailableError
 from simulation_operator.keys import KeyQueue
+from simulation_operator.looks import BEING_PLANNED_WAITS_SECONDS, PHASE_COUNTS_SECONDS
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster
-from simulation_operator.status_writer import BEING_PLANNED_WAITS_SECONDS, PHASE_COUNTS_SECONDS, StatusWriter
+from simulation_operator.status_writer import StatusWriter
 
 NAMES = ("first", "second", "third")
 
