@@ -134,5 +134,5 @@ class Looking:
 
     def _count(self) -> None:
         while not self._stop.wait(WRITES_EVERY_SECONDS):
-            self._writes.append((time.monotonic(), self._product.api.writes_of_others()))
+            self._writes.append(self._product.api.writes_of_others())
             self._product.look_at_memory()
