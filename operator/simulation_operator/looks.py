@@ -13,7 +13,7 @@ from simulation_operator.roster import Entry, Roster
 
 # More than the limiter lets through between two looks, so that the writer always has something to do. To build all of a thousand statuses
 # at each look would be in vain but for these: the rest would be built again before their turn comes.
-MOST_URGENT = 300
+MOST_URGENT = 200
 
 PHASE_COUNTS_SECONDS = 5.0  # a change of phase goes before news that are so much older
 BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says nothing else: it will say more in a moment

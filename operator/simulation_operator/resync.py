@@ -18,6 +18,7 @@ from simulation_operator.api import Api, ApiError, Page
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
 from simulation_operator.metrics import Metrics
+from simulation_operator.pace import Pace
 from simulation_operator.resource import Key, settled_records
 from simulation_operator.roster import Entry, Roster
 from simulation_operator.threads import Threads
@@ -48,6 +49,7 @@ class Resync:
 
     def __post_init__(self) -> None:
         self._begun_at = self.clock()
+        self._pace = Pace(every_seconds=self.every_seconds, deadline_seconds=self.deadline_seconds, clock=self.clock)
 
     def ask(self) -> None:
         """Do it now rather than at the next turn: the lock was taken, and whoever had it before may have left long ago."""
@@ -72,7 +74,7 @@ class Resync:
             except Exception:
                 log.exception("resync failed")
             try:
-                async with asyncio.timeout(self.every_seconds):
+                async with asyncio.timeout(self._pace.seconds_between_lists):
                     await self._asked.wait()
             except TimeoutError:
                 continue
@@ -85,6 +87,7 @@ class Resync:
         listed: set[UUID] = set()
         as_of: dict[str | None, int] = {}
         ended = await self._ended_lately()
+        self._pace.begin(hurried=self.finished_at is None or self._took_over)  # nothing is known until these are complete
         for scope in self.scopes:
             async for page in self.api.list_seen(scope):
                 listed.update(seen.key.uid for seen in page.seen)
@@ -93,6 +96,7 @@ class Resync:
                 if self._doubt_what_was_counted_since(page, ended or {}):
                     await self._see_what_is_news(scope, page)
                 self._have_looked_at(page)
+                await self._pace.page_done()
         self._round += 1
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()

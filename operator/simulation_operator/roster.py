@@ -34,6 +34,7 @@ class Entry:
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
+    writing: bool = False  # a later one is on its way
     unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says
     resting: bool = False  # nothing is left to decide or to show; of spec and status next to nothing is kept
     rests_until_ms: float = math.inf  # Unix epoch
@@ -107,7 +108,7 @@ class Roster:
     def knows(self, seen: Seen) -> bool:
         """Nothing would come of seeing the whole object. A status that we wrote says nothing of what was asked for meanwhile."""
         entry = self._entries.get(seen.key.uid)
-        if entry is None or entry.version < seen.version:
+        if entry is None or (entry.version < seen.version and not entry.writing):
             return False
         if entry.simulation.version < seen.version and entry.simulation.asked != seen.asked:
             return False

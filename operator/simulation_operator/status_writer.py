@@ -41,7 +41,6 @@ class StatusWriter:
         self._queue = queue
         self._clock = clock
         self._wanted: list[tuple[Entry, dict[str, Any]]] = []  # the first one last
-        self._in_work: set[UUID] = set()
         self._news = asyncio.Event()
 
     def want(self, statuses: Mapping[UUID, dict[str, Any]]) -> None:
@@ -85,16 +84,16 @@ class StatusWriter:
             return False
         entry, status = self._wanted.pop()
         uid = entry.key.uid
-        if uid in self._in_work or self._roster.get(uid) is not entry or status == entry.written:
+        if entry.writing or self._roster.get(uid) is not entry or status == entry.written:
             return True  # the next look at the ledger sees it again, if it still differs
-        self._in_work.add(uid)
+        entry.writing = True
         try:
             await self._write(entry, status)
         except ApiUnavailableError as error:
             log.warning("%s", error)
             self._wanted = []  # tried again after the next look
         finally:
-            self._in_work.discard(uid)
+            entry.writing = False
         return True
 
     async def _write(self, entry: Entry, status: dict[str, Any]) -> None:

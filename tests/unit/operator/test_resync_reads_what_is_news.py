@@ -108,6 +108,19 @@ async def test_nothing_is_read_whole_that_is_known_and_all_that_live_are_looked_
     assert await known.queued() == {"a", "c"}
 
 
+async def test_a_status_that_is_being_written_may_be_in_the_list_before_the_answer(known: World) -> None:
+    uid = known.server.change(0, 0, version=15)
+    entry = known.roster.get(uid)
+    assert entry is not None
+    entry.writing = True
+    assert await known.look() == []
+    known.server.change(0, 0, generation=2)
+    assert await known.look() == [None], "what was asked for meanwhile is seen"
+    known.server.change(0, 0, version=16)
+    entry.writing = False
+    assert await known.look() == [None], "nobody told us of this one"
+
+
 async def test_a_page_on_which_something_is_newer_is_read_whole(known: World) -> None:
     uid = known.server.change(1, 0, version=11, status={**RUNNING, "recordsProcessed": 4})
     assert await known.look() == ["1"]
