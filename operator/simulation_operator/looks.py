@@ -15,7 +15,7 @@ from simulation_operator.roster import Entry, Roster
 # at each look would be in vain but for these: the rest would be built again before their turn comes.
 MOST_URGENT = 200
 
-PHASE_COUNTS_SECONDS = 5.0  # a change of phase goes before news that are so much older
+PHASE_COUNTS_SECONDS = 2.0  # a change of phase goes before news that are so much older; when a thousand end at once, others wait for them
 BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says nothing else: it will say more in a moment
 
 

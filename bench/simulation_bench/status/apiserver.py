@@ -21,6 +21,7 @@ API = "/apis/simulation-operator.dev/v1alpha1"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 AT_ONCE = 16
 TIMEOUT_SECONDS = 60
+PROMPT_SECONDS = 0.25
 _VERB = r'(?=.*verb="(?:POST|PUT|PATCH|APPLY|DELETE)")'
 _RESOURCE = r'(?=.*[{,]resource="(?:simulations|events|deployments)")'
 _WRITE = re.compile(rf"^apiserver_request_total{_VERB}{_RESOURCE}(\{{.*\}}) (\S+)$")
@@ -106,20 +107,21 @@ class ApiServer:
                     if stop.is_set():
                         return
 
-    def writes_of_others(self) -> tuple[float, int]:
+    def writes_of_others(self) -> tuple[float, int] | None:
         """To Simulations, Events and Deployments' scales, since the server's start, without the bench's own; and when that was so.
 
-        Nobody but the operator writes Simulations; a few Events are Kubernetes' own controllers'. The server counts as soon as it is asked:
-        by any later moment of the answer, which takes up to two seconds on a busy one, a steady 46 a second looked like up to 57.
+        Nobody but the operator writes Simulations; a few Events are Kubernetes' own controllers'. None: the server took so long to begin
+        its answer that nobody knows when it counted, and a steady 46 a second would look like up to 57.
         """
         with self._lock:
             asked_s, own = time.monotonic(), self._own_writes
         total = 0.0
         with self._client.stream("GET", "/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+            prompt = time.monotonic() - asked_s < PROMPT_SECONDS
             for line in answer.iter_lines():
                 if (found := _WRITE.match(line)) and _counts(found[1]):
                     total += float(found[2])
-        return asked_s, int(total) - own
+        return (asked_s, int(total) - own) if prompt else None
 
     def _written(self, method: str, path: str, **arguments: Any) -> Any:
         answer = self._answer(method, path, **arguments).json()

@@ -134,5 +134,6 @@ class Looking:
 
     def _count(self) -> None:
         while not self._stop.wait(WRITES_EVERY_SECONDS):
-            self._writes.append(self._product.api.writes_of_others())
+            if (counted := self._product.api.writes_of_others()) is not None:
+                self._writes.append(counted)
             self._product.look_at_memory()
