@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
@@ -11,9 +12,8 @@ from simulation_core.ledger.progress import State
 from simulation_core.ledger.values import Status
 from simulation_operator.roster import Entry, Roster
 
-# More than the limiter lets through between two looks, so that the writer always has something to do. To build all of a thousand statuses
-# at each look would be in vain but for these: the rest would be built again before their turn comes.
 MOST_URGENT = 200
+MAY_BE_NEWS = 50
 
 PHASE_COUNTS_SECONDS = 2.0  # a change of phase goes before news that are so much older; when a thousand end at once, others wait for them
 BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says nothing else: it will say more in a moment
@@ -31,21 +31,23 @@ class Looks:
     """Chooses for one look after the other; `all_within` so many, each Simulation is chosen, whether anything is known to be news or not:
     some changes by the clock alone, or with its portal."""
 
-    def __init__(self, roster: Roster, *, all_within: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, roster: Roster, *, all_within: int, most_urgent: int = MOST_URGENT, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._roster = roster
+        self._most_urgent = most_urgent
         self._all_within = all_within
         self._clock = clock
         self._number = 0
 
     def choose(self, entries: Sequence[Entry], states: Mapping[UUID, State]) -> list[Entry]:
-        """The most urgent of those about which something is news, or may be, and of the others those whose turn it is.
+        """The most urgent of those about which something is news, some of those about which it may be, and others whose turn it is.
 
-        It counts as unshown from now on, also of those that are not chosen: their turn comes.
+        What is news counts as unshown from now on, also of those that are not chosen: their turn comes.
         """
         self._number += 1
         now = self._clock()
-        news = []
-        others = []
+        news, maybes, others = [], [], []
         for entry in entries:
             uid = entry.key.uid
             state = states.get(uid)
@@ -53,9 +55,23 @@ class Looks:
                 if entry.unshown_since is None:
                     entry.unshown_since = now
                 news.append(entry)
+            elif entry.finished:  # what a worker does with a run after its end: of that its row says nothing
+                maybes.append(entry)
             elif uid.int % self._all_within == self._number % self._all_within:
                 others.append(entry)
-        return [*heapq.nsmallest(MOST_URGENT, news, key=lambda entry: _urgency(entry, states.get(entry.key.uid))), *others]
+        most_urgent = heapq.nsmallest(self._most_urgent, news, key=lambda entry: _urgency(entry, states.get(entry.key.uid)))
+        return [*most_urgent, *self._in_turn(maybes), *others]
+
+    def _in_turn(self, maybes: list[Entry]) -> list[Entry]:
+        """All of a few, and of many as many at each look."""
+        begin = self._number * MAY_BE_NEWS % max(1, len(maybes))
+        return [*maybes[begin:], *maybes[:begin]][:MAY_BE_NEWS]
+
+
+def most_urgent(writes_per_second: float, look_seconds: float) -> int:
+    """How many statuses are built at a look: twice what the limiter lets through until the next one, so that the writer always has
+    something to do. The rest would be built again before their turn comes."""
+    return max(MOST_URGENT, math.ceil(2 * writes_per_second * look_seconds))
 
 
 def _urgency(entry: Entry, state: State | None) -> float:

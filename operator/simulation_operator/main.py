@@ -40,6 +40,7 @@ from simulation_operator.lifecycle.observe import Observer
 from simulation_operator.lifecycle.reconcile import Lifecycle
 from simulation_operator.limiter import Limiter
 from simulation_operator.login import api_client
+from simulation_operator.looks import most_urgent
 from simulation_operator.metrics import Metrics
 from simulation_operator.planning import Planner
 from simulation_operator.progress import ProgressLoop
@@ -225,6 +226,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
             metrics=metrics,
             eviction_policy=lambda: _eviction_policy(redis),
             every_seconds=settings.progress_seconds,
+            most_urgent=most_urgent(settings.writes_per_second, settings.progress_seconds),
         ),
         events=events,
         retention=RetentionLoop(engine=engine, threads=threads, leadership=leadership, retention_seconds=settings.retention_seconds),

@@ -10,6 +10,8 @@ RESTS_BETWEEN_PAGES = 2  # times as long as the page before took
 RESTS_BETWEEN_LISTS = 20  # times as long as the pages of the last list took together
 LONGEST_SHARE = 4  # a list rests within this part of the deadline, and no longer is waited for the next one
 
+PAGES_LAST_SECONDS = 300.0  # after which an API server has forgotten the list to which a next page belongs
+
 
 class Pace:
     """Of one list after the other, each of which must be complete `deadline_seconds` after the one before."""
@@ -23,22 +25,30 @@ class Pace:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._every_seconds = every_seconds
-        self._longest_seconds = deadline_seconds / LONGEST_SHARE
+        self._longest_seconds = min(deadline_seconds, PAGES_LAST_SECONDS) / LONGEST_SHARE
         self._clock = clock
         self._sleep = sleep
         self._rests_until = 0.0
         self._page_begun_at = 0.0
         self._listing_seconds = 0.0  # without rests
+        self._complete = False
 
     @property
     def seconds_between_lists(self) -> float:
-        return max(self._every_seconds, min(RESTS_BETWEEN_LISTS * self._listing_seconds, self._longest_seconds))
+        """One that failed is tried again at the usual time."""
+        seldom_seconds = min(RESTS_BETWEEN_LISTS * self._listing_seconds, self._longest_seconds)
+        return max(self._every_seconds, seldom_seconds) if self._complete else self._every_seconds
 
     def begin(self, *, hurried: bool) -> None:
-        """A list. A hurried one takes no rests."""
+        """A list. A hurried one takes no rests, nor do the first one and one after a failure: what is known gets old."""
         self._page_begun_at = self._clock()
-        self._rests_until = self._page_begun_at + (0.0 if hurried else self._longest_seconds)
+        self._rests_until = self._page_begun_at + (self._longest_seconds if self._complete and not hurried else 0.0)
         self._listing_seconds = 0.0
+        self._complete = False
+
+    def hurry(self) -> None:
+        """From now on the list takes no rests."""
+        self._rests_until = 0.0
 
     async def page_done(self) -> None:
         """After each page, whatever was done with it."""
@@ -46,5 +56,9 @@ class Pace:
         took_seconds = now - self._page_begun_at
         self._listing_seconds += took_seconds
         if now < self._rests_until:
-            await self._sleep(RESTS_BETWEEN_PAGES * took_seconds)
+            await self._sleep(min(RESTS_BETWEEN_PAGES * took_seconds, self._rests_until - now))
         self._page_begun_at = self._clock()
+
+    def complete(self) -> None:
+        """All pages were taken."""
+        self._complete = True

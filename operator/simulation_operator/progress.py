@@ -25,7 +25,7 @@ from simulation_core.portals import Portals, PortalsFile
 from simulation_core.reasons import Reason
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership, State
-from simulation_operator.looks import Looks
+from simulation_operator.looks import MOST_URGENT, Looks
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
 from simulation_operator.roster import Entry, Roster, Verdict
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 SAFE_EVICTION = "noeviction"
 FOLDS_A_TICK = 10
-ALL_EVERY_SECONDS = 10.0  # what changes by the clock alone, or with a portal, is seen then
+ALL_EVERY_SECONDS = 10.0  # within as many looks as fit into them what changes by the clock alone, or with a portal, is seen
 FOLDED_WITHIN_MS = 30_000  # an end is not kept from anybody for longer, whatever is wrong
 BUILT_AT_ONCE = 25  # statuses
 OVERLAP_SECONDS = 3.0  # a transaction commits a little after the moment it writes down
@@ -68,11 +68,12 @@ class ProgressLoop:
     metrics: Metrics
     eviction_policy: Callable[[], str]  # raises QueueUnavailableError
     every_seconds: float
+    most_urgent: int = MOST_URGENT  # statuses that are built at a look
     _known_portals: object = field(default=None)
     _asked_at: float | None = None  # monotonic, when the ledger last answered; None: never, or not since an outage
 
     def __post_init__(self) -> None:
-        self._looks = Looks(self.roster, all_within=max(1, round(ALL_EVERY_SECONDS / self.every_seconds)))
+        self._looks = Looks(self.roster, all_within=max(1, round(ALL_EVERY_SECONDS / self.every_seconds)), most_urgent=self.most_urgent)
 
     async def run(self) -> None:
         while True:
@@ -94,7 +95,7 @@ class ProgressLoop:
                 self.writer.want({})  # another one leads
             return
         try:
-            chosen = await self._choose()
+            asked_at, chosen = await self._choose()
             facts = await self.threads.ledger(self._ask, [entry.key.uid for entry in chosen])
         except LedgerUnavailableError as error:
             self._asked_at = None
@@ -103,29 +104,27 @@ class ProgressLoop:
         self._count_phases()
         self._wake_what_is_archived(facts)
         self.writer.want(await self._statuses(chosen, facts))
+        self._asked_at = asked_at
         self._look_again_at_what_drains(facts)
 
     # what to show
 
-    async def _choose(self) -> list[Entry]:
-        """Whose status is built now; all of them when nothing is known of how long it took until now."""
+    async def _choose(self) -> tuple[float, list[Entry]]:
+        """Whose status is built now; all of them when it isn't known when it was last looked. And when the ledger was asked."""
         entries = [entry for entry in self.roster.awake() if entry.of_interest or entry.key.uid in self.roster.unshown]
-        begun = time.monotonic()
-        since = begun if self._asked_at is None else self._asked_at
-        within_ms = round((begun - since + OVERLAP_SECONDS) * 1000)
-        states = await self.threads.ledger(self._take_in, [entry.key.uid for entry in entries], within_ms)
+        asked_at, states = await self.threads.ledger(self._take_in, [entry.key.uid for entry in entries])
         known = [entry for entry in entries if entry.key.uid in states or self._verdict(entry) is not None]
-        chosen = known if self._asked_at is None else self._looks.choose(known, states)
-        self._asked_at = begun
-        return chosen
+        return asked_at, known if self._asked_at is None else self._looks.choose(known, states)
 
-    def _take_in(self, ids: list[UUID], within_ms: int) -> Mapping[UUID, ledger_progress.State]:
-        """What workers have counted since the last look."""
+    def _take_in(self, ids: list[UUID]) -> tuple[float, Mapping[UUID, ledger_progress.State]]:
+        """What workers have counted since the last look, and which runs changed since that was asked."""
         for _ in range(FOLDS_A_TICK):
             if not ledger_progress.fold(self.engine):
                 break
         control.settle(self.engine)
-        return ledger_progress.states(self.engine, ids, within_ms)
+        now = time.monotonic()
+        since = now if self._asked_at is None else self._asked_at
+        return now, ledger_progress.states(self.engine, ids, round((now - since + OVERLAP_SECONDS) * 1000))
 
     def _ask(self, ids: list[UUID]) -> Facts:
         return Facts(
@@ -154,7 +153,13 @@ class ProgressLoop:
             if number % BUILT_AT_ONCE == 0:
                 await asyncio.sleep(0)
             before = entry.written
-            if (status := self._status(entry, facts)) is not None:
+            try:
+                status = self._status(entry, facts)
+            except Exception:  # one that can't be shown must not keep all others from it
+                log.exception("the status of %s can't be built", entry.key)
+                entry.unshown_since = None
+                continue
+            if status is not None:
                 built.append((entry, before, status))
         known = [one for one in built if self.roster.get(one[0].key.uid) is one[0]]  # not gone, nor come to rest, meanwhile
         overtaken = {entry.key.uid for entry, before, _ in known if entry.written is not before}

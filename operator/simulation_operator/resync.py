@@ -54,6 +54,7 @@ class Resync:
     def ask(self) -> None:
         """Do it now rather than at the next turn: the lock was taken, and whoever had it before may have left long ago."""
         self._took_over = True
+        self._pace.hurry()
         self.roster.unsettle()  # what the ledger knows may be another's, or older than it was
         self._asked.set()
 
@@ -84,10 +85,20 @@ class Resync:
 
         Of ten thousand Simulations next to all are as the watch left them: their metadata says so, and no more of them is read.
         """
+        took_over, self._took_over = self._took_over, False
+        try:
+            knew_what_ended = await self._take_in(took_over)
+        except BaseException:
+            self._took_over |= took_over
+            raise
+        self._took_over |= took_over and not knew_what_ended
+
+    async def _take_in(self, took_over: bool) -> bool:
+        """False: what ended lately wasn't known."""
         listed: set[UUID] = set()
         as_of: dict[str | None, int] = {}
-        ended = await self._ended_lately()
-        self._pace.begin(hurried=self.finished_at is None or self._took_over)  # nothing is known until these are complete
+        ended = await self._ended_lately(took_over)
+        self._pace.begin(hurried=took_over and self.leadership.leading)
         for scope in self.scopes:
             async for page in self.api.list_seen(scope):
                 listed.update(seen.key.uid for seen in page.seen)
@@ -97,19 +108,20 @@ class Resync:
                     await self._see_what_is_news(scope, page)
                 self._have_looked_at(page)
                 await self._pace.page_done()
+        self._pace.complete()
         self._round += 1
         self.finished_at = self.clock()
         self.metrics.resyncs.inc()
-        self._took_over = self._took_over and ended is None
         if self.leadership.leading:
             await self._miss(listed, as_of)
+        return ended is not None
 
-    async def _ended_lately(self) -> Mapping[UUID, int] | None:
+    async def _ended_lately(self, took_over: bool) -> Mapping[UUID, int] | None:
         """None while the ledger is away or another one's: a list counts as complete without it."""
         if not self.leadership.leading:
             return None
         try:
-            return await self.threads.ledger(runs.ended_lately, self.engine, None if self._took_over else ENDED_LATELY_SECONDS)
+            return await self.threads.ledger(runs.ended_lately, self.engine, None if took_over else ENDED_LATELY_SECONDS)
         except LedgerUnavailableError as error:
             log.debug("resync: %s", error)
             return None

@@ -34,8 +34,7 @@ class Entry:
     written: Mapping[str, Any] = field(default_factory=dict)  # the status as the API server has it, to our knowledge
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
-    writing: bool = False  # a later one is on its way
-    unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says
+    unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says, or may be
     resting: bool = False  # nothing is left to decide or to show; of spec and status next to nothing is kept
     rests_until_ms: float = math.inf  # Unix epoch
 
@@ -60,6 +59,7 @@ class Roster:
         self._entries: dict[UUID, Entry] = {}
         self._absences: dict[UUID, int] = {}
         self.unshown: set[UUID] = set()
+        self.writing: set[UUID] = set()  # a status is on its way
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
@@ -97,7 +97,8 @@ class Roster:
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
             return False
         if simulation.version > entry.version or (simulation.version == entry.version and simulation.status != entry.written):
-            # The second: somebody else wrote before our last write, and we had not been told. Of a status we write what changed.
+            if simulation.version == entry.version:
+                self.unshown.add(uid)  # somebody else wrote before our last write, of which only what changed was written
             entry.written, entry.version = simulation.status, simulation.version
         changed = simulation.asked != entry.simulation.asked
         entry.simulation = simulation
@@ -108,7 +109,7 @@ class Roster:
     def knows(self, seen: Seen) -> bool:
         """Nothing would come of seeing the whole object. A status that we wrote says nothing of what was asked for meanwhile."""
         entry = self._entries.get(seen.key.uid)
-        if entry is None or (entry.version < seen.version and not entry.writing):
+        if entry is None or (entry.version < seen.version and seen.key.uid not in self.writing):
             return False
         if entry.simulation.version < seen.version and entry.simulation.asked != seen.asked:
             return False
@@ -139,8 +140,7 @@ class Roster:
         entry = self._entries.get(uid)
         if entry is None:
             return False
-        # What is of interest after its end is what a worker does with it then: of that the run's row says nothing.
-        return uid in self.unshown or entry.unshown_since is not None or not entry.written or entry.finished
+        return uid in self.unshown or entry.unshown_since is not None or not entry.written
 
     def awake(self) -> list[Entry]:
         """All but those that rest."""

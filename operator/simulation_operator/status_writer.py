@@ -84,22 +84,25 @@ class StatusWriter:
             return False
         entry, status = self._wanted.pop()
         uid = entry.key.uid
-        if entry.writing or self._roster.get(uid) is not entry or status == entry.written:
-            return True  # the next look at the ledger sees it again, if it still differs
-        entry.writing = True
+        if uid in self._roster.writing:
+            self._roster.unshown.add(uid)  # what is on its way may be older: the next look builds it again
+            return True
+        if self._roster.get(uid) is not entry or status == entry.written:
+            return True
+        self._roster.writing.add(uid)
         try:
             await self._write(entry, status)
         except ApiUnavailableError as error:
             log.warning("%s", error)
             self._wanted = []  # tried again after the next look
         finally:
-            entry.writing = False
+            self._roster.writing.discard(uid)
         return True
 
     async def _write(self, entry: Entry, status: dict[str, Any]) -> None:
         before = entry.written
         try:
-            version = await self._api.patch_status(entry.key, merge_patch(before, status))
+            version = await self._api.patch_status(entry.key, {**_always(status), **merge_patch(before, status)})
         except (NotFoundError, ConflictError):
             self._roster.lose(entry.key.uid)
             self._queue.add(entry.key)
@@ -110,7 +113,7 @@ class StatusWriter:
             _log_refusal(entry, error)
             entry.unshown_since = None  # tried again with the next full look, so that others get their turn
             return
-        if version >= entry.version:  # else a watch has brought a later one meanwhile
+        if version > entry.version or entry.written is before:  # else a watch has brought what came of it, or a later one
             entry.written, entry.version = status, version
         entry.refusal = ""
         entry.unshown_since = None
@@ -133,11 +136,17 @@ def _log_refusal(entry: Entry, error: ApiError) -> None:
     entry.refusal = str(error)
 
 
+def _always(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written even if it didn't change: a late write must not leave another leader's end standing beside our counts, for what has
+    ended is looked at no more."""
+    return {name: status[name] for name in ("phase", "conditions") if name in status}
+
+
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """RFC 7386: what differs in `after`, and null for each member of `before` that is gone. Lists are whole.
 
-    A patch of all of it costs the API server a fifth more. Should somebody else have written meanwhile, a watch says so, and the next look
-    finds what differs then.
+    A patch of all of it costs the API server a fifth more. Should somebody else have written meanwhile, the roster learns from a watch what
+    came of both.
     """
     patch: dict[str, Any] = {name: None for name in before if name not in after}
     for name, value in after.items():

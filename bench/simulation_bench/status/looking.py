@@ -80,6 +80,8 @@ class Looking:
 
     def writes_per_s(self) -> float:
         """In the busiest stretch of at least `BUSIEST_SECONDS`."""
+        if len(self._writes) < 2:
+            raise ValueError("the API server never said at once how much had been written")
         busiest = 0.0
         for number, (begun_s, before) in enumerate(self._writes):
             end = next(((at_s, count) for at_s, count in self._writes[number:] if at_s - begun_s >= BUSIEST_SECONDS), None)

@@ -9,7 +9,7 @@ import pytest
 
 from simulation_core.ledger.progress import State
 from simulation_core.ledger.values import Status
-from simulation_operator.looks import BEING_PLANNED_WAITS_SECONDS, MOST_URGENT, PHASE_COUNTS_SECONDS, Looks
+from simulation_operator.looks import BEING_PLANNED_WAITS_SECONDS, MAY_BE_NEWS, MOST_URGENT, PHASE_COUNTS_SECONDS, Looks, most_urgent
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Entry, Roster
 
@@ -73,15 +73,31 @@ def test_of_too_many_the_longest_unshown_are_chosen_and_the_others_keep_their_pl
     assert changed_again == list(late)
 
 
-@pytest.mark.parametrize("flag", ["unshown", "finished"])
-def test_what_the_ledger_says_nothing_of_may_be_news_too(flag: str) -> None:
-    """A reconcile that looked at it; what a worker does with a run that has ended."""
+def test_what_a_reconcile_looked_at_is_looked_at_until_it_is_shown() -> None:
     watching = Watching(3, RUNNING)
-    if flag == "unshown":
-        watching.roster.unshown.add(UUID(int=1))
-    else:
-        watching.see(1, RUNNING).written = {"phase": "Completed"}
+    watching.roster.unshown.add(UUID(int=1))
     assert all(watching.look()[0] == 1 for _ in range(ALL_WITHIN))
+
+
+def test_what_ended_and_is_of_interest_is_looked_at_each_time() -> None:
+    """What a worker does with it then: the ledger's row says nothing of that."""
+    watching = Watching(3, RUNNING)
+    watching.see(1, RUNNING).written = {"phase": "Completed"}
+    assert all(1 in watching.look() for _ in range(ALL_WITHIN))
+
+
+def test_very_many_of_them_take_turns_and_no_place_of_what_is_news() -> None:
+    watching = Watching(2 * MOST_URGENT, RUNNING)
+    for number in range(1, 2 * MOST_URGENT):
+        watching.see(number, RUNNING).written = {"phase": "Completed"}
+    looks = [watching.look({0: Status.RUNNING}) for _ in range(2 * MOST_URGENT // MAY_BE_NEWS)]
+    assert all(chosen[0] == 0 and len(chosen) <= 1 + MAY_BE_NEWS for chosen in looks)
+    assert {number for chosen in looks for number in chosen} == set(range(2 * MOST_URGENT))
+
+
+def test_more_is_built_where_more_may_be_written() -> None:
+    assert most_urgent(46, 2) == MOST_URGENT
+    assert most_urgent(46, 10) == 920
 
 
 @pytest.mark.parametrize(("older_by", "first"), [(-1, 1), (1, 0)])

@@ -20,7 +20,7 @@ class Lists:
         self.rests.append(seconds)
         self.now += seconds
 
-    async def take(self, pages: int, page_seconds: float, *, hurried: bool = False) -> float:
+    async def take(self, pages: int, page_seconds: float, *, hurried: bool = False, fails: bool = False) -> float:
         """How long the whole list took."""
         self.rests.clear()
         begun = self.now
@@ -28,18 +28,42 @@ class Lists:
         for _ in range(pages):
             self.now += page_seconds
             await self.pace.page_done()
+        if not fails:
+            self.pace.complete()
         return self.now - begun
 
 
-async def test_a_list_rests_after_each_page() -> None:
+async def test_a_list_rests_after_each_page_but_the_first_one() -> None:
     lists = Lists()
+    await lists.take(3, 0.5)
+    assert lists.rests == []
     await lists.take(3, 0.5)
     assert lists.rests == [0.5 * RESTS_BETWEEN_PAGES] * 3
 
 
 async def test_a_hurried_one_does_not() -> None:
     lists = Lists()
+    await lists.take(1, 0.5)
     await lists.take(3, 0.5, hurried=True)
+    assert lists.rests == []
+
+
+async def test_after_a_failure_the_next_one_is_hurried_and_not_waited_for() -> None:
+    lists = Lists()
+    await lists.take(20, 1)
+    await lists.take(20, 1, fails=True)
+    assert lists.pace.seconds_between_lists == EVERY_SECONDS
+    await lists.take(3, 1)
+    assert lists.rests == []
+
+
+async def test_who_is_asked_for_a_list_rests_no_more() -> None:
+    lists = Lists()
+    await lists.take(1, 0.5)
+    lists.pace.begin(hurried=False)
+    lists.pace.hurry()
+    lists.now += 0.5
+    await lists.pace.page_done()
     assert lists.rests == []
 
 

@@ -110,14 +110,12 @@ async def test_nothing_is_read_whole_that_is_known_and_all_that_live_are_looked_
 
 async def test_a_status_that_is_being_written_may_be_in_the_list_before_the_answer(known: World) -> None:
     uid = known.server.change(0, 0, version=15)
-    entry = known.roster.get(uid)
-    assert entry is not None
-    entry.writing = True
+    known.roster.writing.add(uid)
     assert await known.look() == []
     known.server.change(0, 0, generation=2)
     assert await known.look() == [None], "what was asked for meanwhile is seen"
     known.server.change(0, 0, version=16)
-    entry.writing = False
+    known.roster.writing.discard(uid)
     assert await known.look() == [None], "nobody told us of this one"
 
 

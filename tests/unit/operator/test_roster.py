@@ -80,6 +80,7 @@ def test_what_somebody_else_wrote_before_our_own_write_shows_in_what_it_left() -
     assert entry.written is ours, "nothing was built in vain"
     roster.see(seen(status={"phase": "Running", "message": "another's"}, version=12))
     assert entry.written["message"] == "another's"
+    assert roster.is_unshown(SIMULATION.key.uid), "it is built and written again"
 
 
 def test_an_event_from_before_our_own_write_does_not_undo_what_we_know() -> None:

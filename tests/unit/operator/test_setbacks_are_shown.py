@@ -43,7 +43,7 @@ async def shown(roster: Roster) -> dict[str, Any]:
     """The status that one tick of the progress loop wants shown; empty if it wants none."""
     writer = Mock()
     facts = Facts(progress={}, portal_problems={}, accounts={}, queue_problem=None, portals=Portals({}))
-    threads = Mock(ledger=AsyncMock(side_effect=[{}, facts]))  # of no run anything is known, nor asked
+    threads = Mock(ledger=AsyncMock(side_effect=[(0.0, {}), facts]))  # of no run anything is known, nor asked
     loop = ProgressLoop(
         engine=Mock(), threads=threads, roster=roster, queue=KeyQueue[Key](), portals=Mock(current={}), writer=writer, metrics=METRICS,
         leadership=Mock(state=State.LEADING, leading=True), eviction_policy=lambda: "noeviction", every_seconds=1,
