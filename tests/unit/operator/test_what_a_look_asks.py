@@ -1,0 +1,62 @@
+"""The first look at the ledger asks about all Simulations, and so does the one after an outage; the others ask about what is news."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+
+from simulation_core.errors import LedgerUnavailableError
+from simulation_core.ledger.progress import State
+from simulation_core.ledger.values import Status
+from simulation_core.portals import Portals
+from simulation_operator import leadership
+from simulation_operator.keys import KeyQueue
+from simulation_operator.metrics import Metrics
+from simulation_operator.progress import Facts, ProgressLoop
+from simulation_operator.resource import Key, Simulation
+from simulation_operator.roster import Roster
+
+ALL = {UUID(int=number) for number in range(3)}
+FACTS = Facts(progress={}, portal_problems={}, accounts={}, queue_problem=None, portals=Portals({}))
+
+
+class Ledger:
+    """In place of threads: three runs, of which those change that are told."""
+
+    def __init__(self) -> None:
+        self.changed: set[UUID] = set()
+        self.away = False
+        self.asked: list[set[UUID]] = []
+
+    async def ledger(self, question: Any, ids: list[UUID]) -> Any:
+        if self.away:
+            raise LedgerUnavailableError("refused")
+        if question.__name__ == "_take_in":
+            return 0.0, {uid: State(Status.RUNNING, changed=uid in self.changed) for uid in ids}
+        self.asked.append(set(ids))
+        return FACTS
+
+
+async def test_all_at_first_and_after_an_outage_else_what_is_news() -> None:
+    roster, ledger = Roster(), Ledger()
+    for uid in ALL:
+        roster.see(Simulation(key=Key("team", f"run-{uid.int}", uid), generation=1, spec={}, status={"phase": "Running"}))
+    loop = ProgressLoop(
+        engine=Mock(), threads=ledger, roster=roster, queue=KeyQueue[Key](), portals=Mock(current={}), writer=Mock(),
+        leadership=Mock(state=leadership.State.LEADING, leading=True), metrics=Metrics(CollectorRegistry()),
+        eviction_policy=lambda: "noeviction", every_seconds=0.1,
+    )  # fmt: skip
+    await loop.tick()
+    ledger.changed = {UUID(int=1)}
+    await loop.tick()
+    ledger.away = True
+    await loop.tick()
+    ledger.away, ledger.changed = False, set()
+    await loop.tick()
+    first, news, after_outage = ledger.asked
+    assert (first, after_outage) == (ALL, ALL)
+    assert UUID(int=1) in news
+    assert news != ALL
