@@ -48,8 +48,8 @@ class OperatorSettings(ProcessSettings):
     batches_per_worker: Annotated[int, Field(ge=1)] = BATCHES_PER_WORKER  # due or soon due, before another worker is asked for
     quiet_seconds: Annotated[int, Field(ge=0)] = 60  # how long fewer workers must have been enough before some go
     worker_lead_seconds: Annotated[int, Field(ge=0)] = WORKER_LEAD_SECONDS  # from asking for a worker to its first claim
-    writes_per_second: Annotated[float, Field(gt=0)] = 46.0  # to the API server, all kinds together: a thousand changing statuses in 25 s
-    write_burst: Annotated[int, Field(ge=1)] = 4
+    writes_per_second: Annotated[float, Field(gt=0)] = 47.0  # to the API server, all kinds together: a thousand changing statuses in 25 s
+    write_burst: Annotated[int, Field(ge=1)] = 3
     progress_seconds: Annotated[float, Field(gt=0)] = 2.0
     resync_seconds: Annotated[float, Field(gt=0)] = 30.0
     resync_deadline_seconds: Annotated[float, Field(gt=0)] = 300.0  # none finished for so long: not alive

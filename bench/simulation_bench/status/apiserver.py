@@ -111,7 +111,7 @@ class ApiServer:
         """To Simulations, Events and Deployments' scales, since the server's start, without the bench's own; and when that was so.
 
         Nobody but the operator writes Simulations; a few Events are Kubernetes' own controllers'. None: the server took so long to begin
-        its answer that nobody knows when it counted, and a steady 46 a second would look like up to 57.
+        its answer that nobody knows when it counted; a steady 46 a second looked like up to 57.
         """
         asked_s, own = time.monotonic(), self._own()
         total = 0.0

@@ -148,7 +148,7 @@ async def test_what_came_of_our_write_may_be_told_before_the_answer_to_it(writin
         writing.roster.see(Simulation(key=key, generation=1, spec={}, status=mixture, version=11))
         return 11
 
-    writing.server.patch_status = written  # type: ignore[method-assign,assignment]
+    writing.server.patch_status = written
     writing.want(0, first=1)
     await writing.writer.finish()
     entry = writing.roster.get(uid)
@@ -164,7 +164,7 @@ async def test_phase_and_conditions_are_written_even_if_they_did_not_change(writ
         sent.append(status)
         return len(sent)
 
-    writing.server.patch_status = written  # type: ignore[method-assign,assignment]
+    writing.server.patch_status = written
     entry = writing.roster.get(writing.uids["first"])
     assert entry is not None
     entry.written = {"phase": "Running", "conditions": [{"type": "Complete"}], "message": "as before"}
