@@ -124,13 +124,14 @@ class Api:
 
     # writes
 
-    async def patch_status(self, key: Key, status: Mapping[str, Any]) -> int:
+    async def patch_status(self, key: Key, status: Mapping[str, Any], *, version: int) -> int:
         """Merges `status` (None removes a field; lists are replaced); the object's version with it.
 
-        Refused with ConflictError if the uid is another's by now. The API server does no more than it must: it doesn't look for unknown
-        fields, which nobody would be told of, and answers with the metadata.
+        Refused with ConflictError if `version` isn't the object's any more, or it is another one of the same name: of a uid a status that
+        is written takes no notice. The API server does no more than it must: it doesn't look for unknown fields, which nobody would be
+        told of, and answers with the metadata.
         """
-        body = {"metadata": {"uid": str(key.uid)}, "status": dict(status)}
+        body = {"metadata": {"resourceVersion": str(version)}, "status": dict(status)}
         async with self._turn("status"):
             written = await _translated(
                 self._custom.patch_namespaced_custom_object_status(

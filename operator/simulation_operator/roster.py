@@ -96,9 +96,7 @@ class Roster:
             return True
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):
             return False
-        if simulation.version > entry.version or (simulation.version == entry.version and simulation.status != entry.written):
-            if simulation.version == entry.version:
-                self.unshown.add(uid)  # somebody else wrote before our last write, of which only what changed was written
+        if simulation.version > entry.version:
             entry.written, entry.version = simulation.status, simulation.version
         changed = simulation.asked != entry.simulation.asked
         entry.simulation = simulation

@@ -102,7 +102,7 @@ class StatusWriter:
     async def _write(self, entry: Entry, status: dict[str, Any]) -> None:
         before = entry.written
         try:
-            version = await self._api.patch_status(entry.key, {**_always(status), **merge_patch(before, status)})
+            version = await self._api.patch_status(entry.key, merge_patch(before, status), version=entry.version)
         except (NotFoundError, ConflictError):
             self._roster.lose(entry.key.uid)
             self._queue.add(entry.key)
@@ -113,7 +113,7 @@ class StatusWriter:
             _log_refusal(entry, error)
             entry.unshown_since = None  # tried again with the next full look, so that others get their turn
             return
-        if version > entry.version or entry.written is before:  # else a watch has brought what came of it, or a later one
+        if version >= entry.version:  # else a watch has brought a later one meanwhile
             entry.written, entry.version = status, version
         entry.refusal = ""
         entry.unshown_since = None
@@ -136,17 +136,10 @@ def _log_refusal(entry: Entry, error: ApiError) -> None:
     entry.refusal = str(error)
 
 
-def _always(status: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written even if it didn't change: a late write must not leave another leader's end standing beside our counts, for what has
-    ended is looked at no more."""
-    return {name: status[name] for name in ("phase", "conditions") if name in status}
-
-
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """RFC 7386: what differs in `after`, and null for each member of `before` that is gone. Lists are whole.
 
-    A patch of all of it costs the API server a fifth more. Should somebody else have written meanwhile, the roster learns from a watch what
-    came of both.
+    A patch of all of `after` costs the API server a fifth more.
     """
     patch: dict[str, Any] = {name: None for name in before if name not in after}
     for name, value in after.items():

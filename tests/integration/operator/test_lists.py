@@ -1,4 +1,4 @@
-"""Lists of a real API server, page by page: as metadata alone, and of a page of these all there is."""
+"""What a real API server answers: to lists, as metadata alone and of a page of these all there is; and to a status that is written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from simulation_operator import api as calls
-from simulation_operator.api import Api
+from simulation_operator.api import Api, ConflictError
 from simulation_operator.limiter import Limiter
 from simulation_operator.login import api_client
 from simulation_operator.metrics import Metrics
+from simulation_operator.resource import Key, Simulation
 from simulation_sandbox.waiting import wait_for
 
 
@@ -24,6 +25,12 @@ async def api(control_plane: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     connection = await api_client()
     yield Api(connection, Limiter(rate_per_second=10, burst=10), Metrics(CollectorRegistry()))
     await cast(Any, connection).close()
+
+
+def found(cluster) -> tuple[Key, int]:
+    """The Simulation, which is created unless it is there."""
+    simulation = Simulation.from_body(cluster.get() if cluster.exists() else cluster.create())
+    return simulation.key, simulation.version
 
 
 async def test_a_page_of_metadata_tells_the_versions_of_what_it_lists_whole(cluster, api):
@@ -49,8 +56,33 @@ async def test_a_page_is_as_it_was_when_its_list_was_begun(cluster, api):
 
 async def test_metadata_comes_alone(cluster, api):
     cluster.create()
-    answers = [answer async for _, answer in api._pages(cluster.namespace, _headers={"Accept": calls.METADATA_ALONE})]
+    answers = [answer async for _, answer in api._pages(cluster.namespace, _headers={"Accept": calls.METADATA_LIST})]
     assert [[sorted(item) for item in answer["items"]] for answer in answers] == [[["apiVersion", "kind", "metadata"]]]
+
+
+async def test_a_status_is_merged_upon_the_version_that_was_told(cluster, api):
+    key, version = found(cluster)
+    version = await api.patch_status(key, {"phase": "Queued", "message": "It is planned."}, version=version)
+    version = await api.patch_status(key, {"phase": "Running", "message": None, "nobodyKnows": 1}, version=version)
+    assert cluster.get()["status"] == {"phase": "Running"}
+    assert found(cluster) == (key, version)
+
+
+async def test_a_status_upon_what_somebody_else_changed_is_refused(cluster, api):
+    key, version = found(cluster)
+    cluster.annotate(noticed="yes")
+    with pytest.raises(ConflictError):
+        await api.patch_status(key, {"phase": "Completed"}, version=version)
+
+
+async def test_a_status_for_one_that_is_created_again_by_the_same_name_is_refused(cluster, api):
+    key, version = found(cluster)
+    cluster.delete()
+    again, _ = found(cluster)
+    assert again != key
+    with pytest.raises(ConflictError):
+        await api.patch_status(key, {"phase": "Completed"}, version=version)
+    assert "status" not in cluster.get()
 
 
 async def test_an_empty_list_is_a_list(cluster, api):

@@ -68,21 +68,6 @@ def test_a_status_that_another_operator_wrote_is_what_we_write_against() -> None
     assert entry.finished
 
 
-def test_what_somebody_else_wrote_before_our_own_write_shows_in_what_it_left() -> None:
-    """Of a status we write what changed: the rest may not be as we thought."""
-    roster = Roster()
-    roster.see(seen(status={"phase": "Planning"}, version=10))
-    entry = roster.get(SIMULATION.key.uid)
-    assert entry is not None
-    ours = entry.written = {"phase": "Running", "message": "as we left it"}
-    entry.version = 12
-    roster.see(seen(status=dict(ours), version=12))
-    assert entry.written is ours, "nothing was built in vain"
-    roster.see(seen(status={"phase": "Running", "message": "another's"}, version=12))
-    assert entry.written["message"] == "another's"
-    assert roster.is_unshown(SIMULATION.key.uid), "it is built and written again"
-
-
 def test_an_event_from_before_our_own_write_does_not_undo_what_we_know() -> None:
     roster = Roster()
     roster.see(seen(status={"phase": "Planning"}, version=10))

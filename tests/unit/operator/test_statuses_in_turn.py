@@ -23,11 +23,13 @@ class Server:
 
     def __init__(self) -> None:
         self.written: list[tuple[str, Any]] = []
+        self.sent: list[tuple[dict[str, Any], int]] = []
         self.room = 100
 
-    async def patch_status(self, key: Key, status: dict[str, Any]) -> int:
+    async def patch_status(self, key: Key, status: dict[str, Any], *, version: int) -> int:
         if not self.room:
             raise ApiUnavailableError("away")
+        self.sent.append((status, version))
         self.room -= 1
         self.written.append((key.name, status.get("recordsProcessed")))
         return len(self.written)
@@ -139,38 +141,13 @@ async def test_a_simulation_that_is_gone_is_not_written(writing: Writer) -> None
     assert writing.server.written == []
 
 
-async def test_what_came_of_our_write_may_be_told_before_the_answer_to_it(writing: Writer) -> None:
-    """Somebody else had written before it, and of a status only what changed is written."""
-    uid = writing.uids["first"]
-    mixture = {"phase": "Running", "recordsProcessed": 1, "message": "somebody else's"}
-
-    async def written(key: Key, _: Any) -> int:
-        writing.roster.see(Simulation(key=key, generation=1, spec={}, status=mixture, version=11))
-        return 11
-
-    writing.server.patch_status = written
-    writing.want(0, first=1)
-    await writing.writer.finish()
-    entry = writing.roster.get(uid)
-    assert entry is not None
-    assert (entry.written, entry.version) == (mixture, 11)
-
-
-async def test_phase_and_conditions_are_written_even_if_they_did_not_change(writing: Writer) -> None:
-    """Another leader may have shown an end meanwhile, and what has ended is looked at no more."""
-    sent: list[dict[str, Any]] = []
-
-    async def written(_: Key, status: dict[str, Any]) -> int:
-        sent.append(status)
-        return len(sent)
-
-    writing.server.patch_status = written
+async def test_what_changed_is_written_upon_the_version_that_is_known(writing: Writer) -> None:
     entry = writing.roster.get(writing.uids["first"])
     assert entry is not None
-    entry.written = {"phase": "Running", "conditions": [{"type": "Complete"}], "message": "as before"}
+    entry.written, entry.version = {"phase": "Running", "message": "as before"}, 7
     writing.writer.want({writing.uids["first"]: {**entry.written, "recordsProcessed": 1}})
     await writing.writer.finish()
-    assert sent == [{"phase": "Running", "conditions": [{"type": "Complete"}], "recordsProcessed": 1}]
+    assert writing.server.sent == [({"recordsProcessed": 1}, 7)]
 
 
 async def test_while_one_status_is_on_its_way_no_other_of_the_same_simulation_is_sent_and_it_stays_news(writing: Writer) -> None:
