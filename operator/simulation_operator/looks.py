@@ -11,6 +11,7 @@ from uuid import UUID
 from simulation_core.ledger.progress import State
 from simulation_core.ledger.values import Status
 from simulation_operator.roster import Entry, Roster
+from simulation_operator.status import PHASES
 
 MOST_URGENT = 200
 MAY_BE_NEWS = 50
@@ -59,8 +60,8 @@ class Looks:
                 maybes.append(entry)
             elif uid.int % self._all_within == self._number % self._all_within:
                 others.append(entry)
-        most_urgent = heapq.nsmallest(self._most_urgent, news, key=lambda entry: _urgency(entry, states.get(entry.key.uid)))
-        return [*most_urgent, *self._in_turn(maybes), *others]
+        first = heapq.nsmallest(self._most_urgent, news, key=lambda entry: _urgency(entry, states.get(entry.key.uid)))
+        return [*first, *self._in_turn(maybes), *others]
 
     def _in_turn(self, maybes: list[Entry]) -> list[Entry]:
         """All of a few, and of many as many at each look."""
@@ -76,4 +77,4 @@ def most_urgent(writes_per_second: float, look_seconds: float) -> int:
 
 def _urgency(entry: Entry, state: State | None) -> float:
     status = Status.PLANNING if state is None else state.status
-    return urgency(entry, status.capitalize(), says_only_planning=state is not None and status is Status.PLANNING)
+    return urgency(entry, PHASES[status], says_only_planning=state is not None and status is Status.PLANNING)
