@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import yaml
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/after-a-run.md"
 VERIFY = "simulation-operator.dev/verify"
+OF_A_WATCH = re.compile(r"I\d{4} .* reflector\.go:")  # kubectl logs that a watch, which it ends itself, has ended
 
 
 def the_steps() -> str:
@@ -52,7 +54,8 @@ def test_verifying_with_kubectl_alone_waits_for_the_new_answer(cluster: Any, con
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "KUBECONFIG": str(context)}
     ended = subprocess.run(["bash", "-euc", the_steps()], env=environment, capture_output=True, text=True, timeout=90, check=False)
     acting.join()
-    assert (ended.returncode, ended.stderr) == (0, "")
+    said = [line for line in ended.stderr.splitlines() if not OF_A_WATCH.match(line)]
+    assert (ended.returncode, said) == (0, [])
     assert ended.stdout.endswith("of today")
 
 

@@ -180,6 +180,10 @@ class Outside:
     def ids_by_key(self, kind: str) -> dict[str, str]:
         return {each["properties"]["simulation_key"]: each["id"] for each in self.objects(kind)}
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Those that some call has still to meet."""
+        return self._http.get("/_emulator/faults").raise_for_status().json()["results"]
+
     def no_faults(self) -> None:
         self._http.delete("/_emulator/faults").raise_for_status()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -252,11 +251,11 @@ def test_no_call_begins_that_could_outlast_the_lease(
 
 def test_a_slow_delivery_renews_its_lease(ledger: Any, make_desk: Any, request_for: Any, outside: Any, delivery_of: Any) -> None:
     run = ledger.publish(records=2)
-    desk = make_desk(deadline_seconds=1.0)
+    desk = make_desk(deadline_seconds=2.0)
     assert desk.make_ready()
     for phase in ("companies/batch", "contacts/batch", "contacts/companies"):
-        outside.fault(phase, "latency", milliseconds=600)
-    assert delivery_of(lease_ms=1_500).deliver(request_for(run), desk).what == "finished"
+        outside.fault(phase, "latency", milliseconds=1_100)
+    assert delivery_of(lease_ms=3_000).deliver(request_for(run), desk).what == "finished"
     assert ledger.run(run).status is Status.COMPLETED
 
 
@@ -266,10 +265,9 @@ def test_a_hanging_call_ends_at_its_deadline_and_the_batch_is_tried_again(
     run = ledger.publish(records=2)
     desk = make_desk(deadline_seconds=0.5)
     assert desk.make_ready()
-    outside.fault("companies/batch", "latency", milliseconds=3_000)
-    started = time.monotonic()
+    outside.fault("companies/batch", "latency", milliseconds=5_000)
     delivery.deliver(request_for(run), desk)
-    assert time.monotonic() - started < 2
+    assert outside.keys("companies") == []  # it didn't wait for the answer
     ledger.expire(run)
     delivery.deliver(request_for(run, attempt=2), desk)
     assert ledger.run(run).status is Status.COMPLETED

@@ -104,7 +104,7 @@ def test_a_job_is_delivered_and_leaves_nothing_behind(run_worker: Any, ledger: A
     assert FailedJobRegistry(queue=jobs.queue()).count == 0
 
 
-def test_a_job_starts_within_milliseconds_of_its_push(run_worker: Any, ledger: Any, jobs: Any, until: Any) -> None:
+def test_a_job_starts_when_it_is_pushed_not_at_some_next_look(run_worker: Any, ledger: Any, jobs: Any, until: Any) -> None:
     warm = ledger.publish(records=1)
     runs = [ledger.publish(records=1) for _ in range(10)]
     run_worker()
@@ -118,7 +118,7 @@ def test_a_job_starts_within_milliseconds_of_its_push(run_worker: Any, ledger: A
         while jobs.redis.hget(Job.key_for(name), "started_at") is None and jobs.redis.exists(Job.key_for(name)):
             assert time.monotonic() - pushed < 5
         waits.append(time.monotonic() - pushed)
-    assert sorted(waits)[len(waits) // 2] < 0.05
+    assert sorted(waits)[len(waits) // 2] < 0.5  # how much sooner, `make bench SECTION=lateness` measures
 
 
 def test_rq_knows_the_worker_its_queues_and_its_end(run_worker: Any, jobs: Any, until: Any) -> None:
