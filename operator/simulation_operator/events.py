@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 import uuid
@@ -25,7 +24,6 @@ LONGEST_NAME = 253  # as well
 QUIET_SECONDS = 20.0  # the same thing isn't written again sooner; what comes meanwhile is one write
 REMEMBERED = 10_000  # a thousand runs with ten reasons each; those not told for longest go first
 MOST_WAITING = 20_000
-AT_ONCE = 4
 
 What = tuple[Key, str]  # a Simulation and a reason: one Event
 
@@ -50,9 +48,10 @@ class _News:
 
 
 class Events:
-    """Written by loops of their own, about in the order in which things happened, after the statuses; tried again while the server is away.
+    """Written one after another, about in the order in which things happened, after the statuses; tried again while the server is away.
 
-    Best effort all the same: a kill -9 loses what waits. The status says the same.
+    One at a time beside all the statuses that are written at once, so that an API server that has too much to do, and not the limiter, being
+    what holds both up, Events have no more than their small part of it. Best effort all the same: a kill -9 loses what waits. The status says the same.
     """
 
     def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,11 +75,6 @@ class Events:
         self._queue.add(what, 0.0 if told is None else max(0.0, told.written_at + QUIET_SECONDS - self._clock()))
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as writers:
-            for number in range(AT_ONCE):
-                writers.create_task(self._work(), name=f"tell {number}")
-
-    async def _work(self) -> None:
         while True:
             what = await self._queue.get()
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -122,3 +123,25 @@ async def test_while_the_api_server_is_away_it_is_kept_with_what_comes_meanwhile
     task.cancel()
     (event,) = server.created
     assert (event["count"], event["message"]) == (2, "2 records have failed so far")
+
+
+async def test_one_is_written_after_another() -> None:
+    """An API server that is slow has statuses to write as well, and more than one at once."""
+    under_way, most = 0, 0
+
+    async def create_event(*_: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.005)
+        under_way -= 1
+        created.append(_)
+
+    created: list[Any] = []
+    events = Events(Mock(create_event=create_event))
+    task = asyncio.create_task(events.run())
+    for number in range(10):
+        events.tell(Key("team", f"run-{number}", uuid4()), failed(1))
+    await until(lambda: len(created) == 10)
+    task.cancel()
+    assert most == 1
