@@ -48,10 +48,10 @@ class _News:
 
 
 class Events:
-    """Written one after another, about in the order in which things happened, after the statuses; tried again while the server is away.
+    """Written one after another, in the order in which things happened, after the statuses; tried again while the server is away.
 
-    One at a time beside all the statuses that are written at once, so that an API server that has too much to do, and not the limiter, being
-    what holds both up, Events have no more than their small part of it. Best effort all the same: a kill -9 loses what waits. The status says the same.
+    One at a time beside all the statuses that are on their way at once: where not the limiter but an API server that has too much to do
+    holds both up, Events have a small part of it as well. Best effort all the same: a kill -9 loses what waits. The status says the same.
     """
 
     def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:

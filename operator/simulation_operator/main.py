@@ -102,13 +102,13 @@ class Operator:
         Raises KindMissingError when the CRD is removed meanwhile.
         """
         stopping, watching, unwatch = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        _hear(stopping.set)
         tasks = [asyncio.create_task(_for_ever(name, loop), name=name) for name, loop in self.loops.items()]
         kopf_task = asyncio.create_task(self._watch(watching, unwatch), name="kopf")
         try:
-            await _first_of(watching.wait(), kopf_task)
-            for number in (signal.SIGTERM, signal.SIGINT):  # Kopf took them for itself at its start
-                asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-            await _first_of(stopping.wait(), kopf_task)
+            await _first_of(kopf_task, watching.wait(), stopping.wait())
+            _hear(stopping.set)  # Kopf took them for itself at its start
+            await _first_of(kopf_task, stopping.wait())
         finally:
             log.info("stopping")
             await _cancelled(tasks)
@@ -127,6 +127,13 @@ class Operator:
                 await self.events.finish()
 
     async def _watch(self, watching: asyncio.Event, unwatch: asyncio.Event) -> None:
+        """Once the resync has had its first list: before it watches Kopf lists all as well, whole, and with a task for each of them.
+
+        Of ten thousand that takes it as long as everything else at a start together, and by then nothing in it is news.
+        """
+        await _first_of(asyncio.create_task(unwatch.wait()), self.resync.tried.wait())
+        if unwatch.is_set():
+            return
         try:
             await kopf.operator(
                 registry=self.kopf_registry,
@@ -142,10 +149,12 @@ class Operator:
             raise
 
 
-async def _first_of(moment: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
-    waiter = asyncio.ensure_future(moment)
-    await asyncio.wait({waiter, task}, return_when=asyncio.FIRST_COMPLETED)
-    waiter.cancel()
+async def _first_of(task: asyncio.Task[Any], *moments: Coroutine[Any, Any, object]) -> None:
+    """The task goes on, if it isn't the first."""
+    waiters = [asyncio.ensure_future(moment) for moment in moments]
+    await asyncio.wait([task, *waiters], return_when=asyncio.FIRST_COMPLETED)
+    for waiter in waiters:
+        waiter.cancel()
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -266,11 +275,16 @@ async def serve(settings: OperatorSettings, portals: PortalsFile) -> None:
 
 
 def _end_when_asked() -> None:
-    """Until Kopf takes the signals over: as a container's first process we'd get none that has no handler."""
+    """Until the operator takes the signals over: as a container's first process we'd get none that has no handler."""
     this = asyncio.current_task()
     if this is not None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+        _hear(this.cancel)
+
+
+def _hear(end: Callable[[], object]) -> None:
+    """Of the signals to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
 
 
 async def check_that_simulations_are_served(api: Api, scopes: tuple[str | None, ...]) -> None:

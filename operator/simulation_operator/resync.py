@@ -43,6 +43,7 @@ class Resync:
     deadline_seconds: float
     clock: Callable[[], float] = time.monotonic
     finished_at: float | None = None
+    tried: asyncio.Event = field(default_factory=asyncio.Event)  # the first list is complete, or has failed
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _took_over: bool = True
     _round: int = 0
@@ -74,6 +75,7 @@ class Resync:
                 log.warning("resync: %s", error)
             except Exception:
                 log.exception("resync failed")
+            self.tried.set()
             try:
                 async with asyncio.timeout(self._pace.seconds_between_lists):
                     await self._asked.wait()

@@ -84,10 +84,12 @@ class StatusWriter:
             return False
         entry, status = self._wanted.pop()
         uid = entry.key.uid
+        if self._roster.get(uid) is not entry:
+            return True
         if uid in self._roster.writing:
             self._roster.unshown.add(uid)  # what is on its way may be older: the next look builds it again
             return True
-        if self._roster.get(uid) is not entry or status == entry.written:
+        if status == entry.written:
             return True
         self._roster.writing.add(uid)
         try:
@@ -103,9 +105,11 @@ class StatusWriter:
         before = entry.written
         try:
             version = await self._api.patch_status(entry.key, merge_patch(before, status), version=entry.version)
-        except (NotFoundError, ConflictError):
-            self._roster.lose(entry.key.uid)
-            self._queue.add(entry.key)
+        except NotFoundError:
+            self._lose(entry)
+            return
+        except ConflictError:
+            await self._see_again(entry)
             return
         except ApiUnavailableError:
             raise
@@ -120,6 +124,28 @@ class StatusWriter:
         for happening in happenings(before, status, asked_for=entry.simulation.spec):
             log.info("%s: %s: %s", entry.key, happening.reason, happening.message)
             self._events.tell(entry.key, happening)
+
+    async def _see_again(self, entry: Entry) -> None:
+        """Somebody has changed it, and the watch hasn't brought that yet; or it is another one of the same name.
+
+        It keeps its place in the line: somebody who changes it often would else see the oldest status of all.
+        """
+        try:
+            found = [simulation for simulation in await self._api.list_named(entry.key) if simulation.key.uid == entry.key.uid]
+        except ApiError as error:
+            log.warning("%s", error)
+            found = []
+        if not found:
+            self._lose(entry)
+            return
+        self._roster.unshown.add(entry.key.uid)
+        if self._roster.see(found[0]):
+            self._queue.add(entry.key)
+
+    def _lose(self, entry: Entry) -> None:
+        """The lifecycle asks for it by name."""
+        self._roster.lose(entry.key.uid)
+        self._queue.add(entry.key)
 
 
 def _urgency(wanted: tuple[Entry, Mapping[str, Any]]) -> float:

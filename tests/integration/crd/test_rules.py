@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "crds/simulation.yaml").rea
 ]
 
 
+INVALID = re.compile(r'Invalid value: (?:(?:"[^"]*"|-?\d+|true|false): )?|[^:]*: ')  # of an object or a list the value isn't told
+
+
 def refusal(error: pytest.ExceptionInfo[ApiException]) -> list[tuple[str, str]]:
     """(field, message) of each cause the API server names."""
     assert error.value.status == 422, error.value.body
-    return [(cause["field"], cause["message"].partition(": ")[2]) for cause in json.loads(error.value.body)["details"]["causes"]]
+    return [(cause["field"], INVALID.sub("", cause["message"], count=1)) for cause in json.loads(error.value.body)["details"]["causes"]]
 
 
 @pytest.mark.parametrize("case", CASES["creating"], ids=lambda case: case["sentence"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from unittest.mock import Mock
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from simulation_operator.api import ApiUnavailableError, Page
@@ -53,3 +55,18 @@ async def test_only_a_finished_list_keeps_the_process_alive() -> None:
     clock.seconds += 301
     await looked(resync)
     assert resync.not_alive() is not None
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["complete", "failed"])
+async def test_a_first_list_is_tried_once_it_is_over(answers: bool) -> None:
+    lists = Lists()
+    lists.answers = answers
+    resync = Resync(
+        api=lists, engine=Mock(), threads=Mock(), roster=Roster(), queue=KeyQueue[Key](), leadership=Mock(leading=False),
+        metrics=Metrics(CollectorRegistry()), scopes=(None,), every_seconds=30, deadline_seconds=300,
+    )  # fmt: skip
+    assert not resync.tried.is_set()
+    running = asyncio.create_task(resync.run())
+    await asyncio.wait_for(resync.tried.wait(), 5)
+    assert (resync.finished_at is not None) is answers
+    running.cancel()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 from uuid import UUID, uuid4
 
 import pytest
 
-from simulation_operator.api import ApiUnavailableError
+from simulation_operator.api import ApiUnavailableError, ConflictError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.looks import BEING_PLANNED_WAITS_SECONDS, PHASE_COUNTS_SECONDS
 from simulation_operator.resource import Key, Simulation
@@ -25,10 +25,16 @@ class Server:
         self.written: list[tuple[str, Any]] = []
         self.sent: list[tuple[dict[str, Any], int]] = []
         self.room = 100
+        self.there: Simulation | None = None  # and nobody has told us
+
+    async def list_named(self, _: Key) -> list[Simulation]:
+        return [] if self.there is None else [self.there]
 
     async def patch_status(self, key: Key, status: dict[str, Any], *, version: int) -> int:
         if not self.room:
             raise ApiUnavailableError("away")
+        if self.there is not None and self.there.key == key and version != self.there.version:
+            raise ConflictError("it changed")
         self.sent.append((status, version))
         self.room -= 1
         self.written.append((key.name, status.get("recordsProcessed")))
@@ -44,8 +50,9 @@ class Writer:
         for name, uid in self.uids.items():
             self.roster.see(Simulation(key=Key("team", name, uid), generation=1, spec={}, status={"phase": "Running"}))
         self.events = Mock()
+        self.queue: KeyQueue[Key] = KeyQueue()
         self.writer = StatusWriter(
-            api=self.server, events=self.events, roster=self.roster, queue=KeyQueue[Key](), clock=lambda: self.seconds
+            api=self.server, events=self.events, roster=self.roster, queue=self.queue, clock=lambda: self.seconds
         )  # fmt: skip
 
     def want(self, at_seconds: float, **records: int) -> None:
@@ -132,6 +139,26 @@ async def test_who_stopped_leading_writes_nothing_that_still_waits(writing: Writ
     writing.writer.want({})
     await writing.writer.finish()
     assert writing.server.written == []
+
+
+async def test_who_was_changed_unnoticed_is_looked_at_and_keeps_its_place_in_the_line(writing: Writer) -> None:
+    key = Key("team", "first", writing.uids["first"])
+    writing.server.there = Simulation(key=key, generation=2, spec={"suspend": True}, status={"phase": "Running"}, version=7)
+    writing.want(0, first=1)
+    await writing.writer.finish()
+    assert (writing.server.written, len(writing.queue)) == ([], 1)
+    writing.want(2, second=1, first=2)
+    await writing.writer.finish()
+    assert writing.server.written == [("first", 2), ("second", 1)]
+
+
+async def test_another_one_of_the_same_name_gets_none_of_its_status(writing: Writer) -> None:
+    writing.server.there = Simulation(key=Key("team", "first", uuid4()), generation=1, spec={}, version=7)
+    writing.server.patch_status = AsyncMock(side_effect=ConflictError("another version"))  # type: ignore[method-assign]
+    writing.want(0, first=1)
+    await writing.writer.finish()
+    assert writing.roster.get(writing.uids["first"]) is None
+    assert len(writing.queue) == 1
 
 
 async def test_a_simulation_that_is_gone_is_not_written(writing: Writer) -> None:

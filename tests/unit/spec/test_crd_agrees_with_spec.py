@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from simulation_core.spec import CHANGEABLE_FIELDS, FROZEN_FIELDS, Spec
@@ -78,12 +79,23 @@ def test_every_field_is_either_frozen_or_changeable() -> None:
     assert not FROZEN_FIELDS & CHANGEABLE_FIELDS
 
 
-def test_every_frozen_field_has_a_rule_on_the_parent_and_no_changeable_one_has() -> None:
-    freezing = {
-        rule["fieldPath"][1:]
-        for rule in SCHEMA["x-kubernetes-validations"]
-        if rule["message"].endswith("delete this Simulation and create another")
-    }
+def frozen_by(rules: list[dict[str, str]]) -> list[str]:
+    return [rule["rule"] for rule in rules if rule["message"].endswith("delete this Simulation and create another")]
+
+
+@pytest.mark.parametrize("name", sorted(FROZEN_FIELDS))
+def test_every_frozen_field_has_a_rule_also_against_adding_and_removing_it(name: str) -> None:
+    """Of a field that may be absent the parent must judge; one with a default is always there, and cheaper to judge on its own."""
+    field = SCHEMA["properties"][name]
+    on_parent = [rule for rule in SCHEMA["x-kubernetes-validations"] if rule["fieldPath"] == f".{name}"]
+    if "default" in field or name in SCHEMA["required"]:
+        assert frozen_by(field["x-kubernetes-validations"]) == ["self == oldSelf"]
+    else:
+        assert frozen_by(on_parent) == [f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"]
+
+
+def test_no_changeable_field_has_such_a_rule() -> None:
+    freezing = {rule["field"].split(".")[1] for rule in rules_of(SCHEMA) if frozen_by([rule])}
     assert freezing == FROZEN_FIELDS
 
 
