@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
@@ -72,8 +72,11 @@ class Applier:
         if (entry := self.roster.get(key.uid)) is not None:
             entry.settled = None
 
-    async def apply(self, seen: Observation, decision: Decision) -> None:
-        """Does it. What changed something lets the Simulation be looked at again at once. Raises LedgerUnavailableError, ApiError."""
+    async def apply(self, seen: Observation, decision: Decision) -> Observation | None:
+        """Does it. What changed something lets the Simulation be looked at again at once. Raises LedgerUnavailableError, ApiError.
+
+        Returned is what it looks like then, where that is at hand: of a thousand that are created together nobody need ask again.
+        """
         key = seen.key
         match decision.action:
             case Nothing():
@@ -86,7 +89,7 @@ class Applier:
             case Look():
                 await self._look(key)
             case Accept():
-                await self._accept(seen, decision.action)
+                return await self._accept(seen, decision.action)
             case Plan(run):
                 self._looked_at(seen)
                 self.planner.start(key, run)
@@ -105,6 +108,7 @@ class Applier:
             case RetryFailed() | Verify() | Archive() | UpdateChangeable():
                 await self.threads.ledger(self._record, key, decision.action)
                 self.queue.add(key)
+        return None
 
     def _record(self, key: Key, action: RetryFailed | Verify | Archive | UpdateChangeable) -> None:
         """On a thread for the ledger."""
@@ -177,10 +181,10 @@ class Applier:
             proven = self.roster.absent(key.uid) >= ABSENCES_THAT_PROVE_DELETION
             self.queue.add(key, 0.0 if proven else SECOND_LOOK_SECONDS)
 
-    async def _accept(self, seen: Observation, action: Accept) -> None:
+    async def _accept(self, seen: Observation, action: Accept) -> Observation | None:
         key = seen.key
         if seen.simulation is None:
-            return
+            return None
         try:
             run = await self.threads.ledger(
                 acceptance.accept,
@@ -197,9 +201,9 @@ class Applier:
             )
         except UserUnknownError as error:
             self._judge(seen, Verdict(reason=Reason.USER_UNKNOWN, message=str(error), final=True))
-            return
+            return None
         log.info("accepted %s: %s", key, run.status)
-        self.queue.add(key)
+        return replace(seen, run=run)
 
     async def _control(self, key: Key, action: Suspend | Resume | Cancel) -> None:
         change = {Suspend: control.suspend, Resume: control.resume, Cancel: control.cancel}[type(action)]

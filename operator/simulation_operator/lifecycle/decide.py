@@ -1,6 +1,6 @@
 """What happens to a Simulation, read top to bottom like a policy: the first rule that speaks is followed.
 
-Each reconcile carries out one decision. One that changes something is followed by another reconcile, until nothing is left to do.
+Each decision is carried out before the next one is made. One that changes something is followed by another, until nothing is left to do.
 Nothing here can fail, block, or look at the world.
 """
 

@@ -10,10 +10,10 @@ from simulation_core.errors import LedgerUnavailableError
 from simulation_operator.api import ApiError
 from simulation_operator.keys import KeyQueue
 from simulation_operator.leadership import Leadership
-from simulation_operator.lifecycle.actions import Plan, Wait
+from simulation_operator.lifecycle.actions import Decision, Plan, Wait
 from simulation_operator.lifecycle.apply import Applier
 from simulation_operator.lifecycle.decide import decide
-from simulation_operator.lifecycle.observe import Observer
+from simulation_operator.lifecycle.observe import Observation, Observer
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key
 from simulation_operator.setbacks import Setbacks
@@ -50,15 +50,19 @@ class Lifecycle:
 
     async def reconcile(self, key: Key) -> None:
         self.applier.begin(key)
-        seen = await self.observer.observe(key)
-        decision = decide(seen)
-        log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)
-        self.metrics.reconciles.labels(type(decision.action).__name__).inc()
-        await self.applier.apply(seen, decision)
+        decision = await self._carry_out(key, await self.observer.observe(key))
         if not isinstance(decision.action, Plan):
             self.setbacks.clear(key)
         if not isinstance(decision.action, Wait | Plan):  # a plan is only begun by then; the planner says how it went
             self.queue.forget(key)
+
+    async def _carry_out(self, key: Key, seen: Observation) -> Decision:
+        """The last decision."""
+        decision = decide(seen)
+        log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)
+        self.metrics.reconciles.labels(type(decision.action).__name__).inc()
+        now = await self.applier.apply(seen, decision)
+        return decision if now is None else await self._carry_out(key, now)
 
     async def _work(self) -> None:
         while True:
