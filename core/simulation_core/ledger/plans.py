@@ -14,9 +14,11 @@ from simulation_core.ledger import copying
 from simulation_core.ledger.engine import transaction
 from simulation_core.ledger.holding import HOLD_RUN
 from simulation_core.ledger.missed import judge_what_was_let_go
+from simulation_core.ledger.sql import MISSED_RECORDS
 from simulation_core.plan import Plan
 from simulation_core.plan.feasibility import Demand
 from simulation_core.plan.load import Load
+from simulation_core.spec import MissedRecords
 
 # Guarantees: of two that store the same stretch, one moves the watermark; the other rolls its rows back.
 _MOVE_WATERMARK = text("""
@@ -25,12 +27,13 @@ WHERE id = :id AND batches_stored = :first AND batches_total IS NULL AND coalesc
 """)
 
 # Guarantees: published once, and only whole, with what it asks of its portal. A suspended run keeps its status; its resume finds the plan.
-_PUBLISH = text("""
-UPDATE simulations SET status = CASE WHEN status = 'PLANNING' THEN 'QUEUED' ELSE status END,
+_PUBLISH = text(f"""
+UPDATE simulations s SET status = CASE WHEN status = 'PLANNING' THEN 'QUEUED' ELSE status END,
        batches_total = :total, peak_per_minute = :peak, objects = CAST(:objects AS jsonb), planned = CAST(:planned AS integer[]),
        load = CAST(:load AS jsonb), updated_at = statement_timestamp()
 WHERE id = :id AND batches_total IS NULL AND batches_stored = :total
-""")
+RETURNING {MISSED_RECORDS}
+""")  # noqa: S608 - a constant
 
 
 def watermark(engine: Engine, id: UUID) -> int:  # noqa: A002 - the column's name
@@ -80,8 +83,10 @@ def publish(engine: Engine, id: UUID, plan: Plan, load: Load) -> None:  # noqa: 
     }
     with transaction(engine) as connection:
         connection.execute(HOLD_RUN, {"id": id})  # as everywhere, before the simulation's row; nothing is claimed before the judgement
-        if connection.execute(_PUBLISH, values).rowcount == 1:
-            judge_what_was_let_go(connection, id)
+        policy = connection.scalar(_PUBLISH, values)
+        if policy is not None:
+            if policy != MissedRecords.CATCH_UP:  # else nothing can be missed, and the question costs as much as the publication
+                judge_what_was_let_go(connection, id)
             return
         stored, published = _stored_and_published(connection, id)
         if not published:

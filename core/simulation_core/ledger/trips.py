@@ -58,6 +58,8 @@ def in_trips(engine: Engine, *trips: Sequence[Asked]) -> list[Answer]:
 
 
 def _answer(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Answer:
-    if cursor.description is None:  # a statement that returns nothing
+    result = cursor.pgresult
+    if result is None or not result.nfields:  # a statement that returns nothing
         return Answer((), ())
-    return Answer([column.name for column in cursor.description], cursor.fetchall())
+    # Not cursor.description: it looks up a type for each column, and takes a quarter of a small question's time.
+    return Answer([cast(bytes, result.fname(number)).decode() for number in range(result.nfields)], cursor.fetchall())
