@@ -48,7 +48,7 @@ class _News:
 
 
 class Events:
-    """Written one after another, in the order in which things happened, after the statuses; tried again while the server is away.
+    """Written one after another, about in the order in which things happened, after the statuses; tried again while the server is away.
 
     One at a time beside all the statuses that are on their way at once: where not the limiter but an API server that has too much to do
     holds both up, Events have a small part of it as well. Best effort all the same: a kill -9 loses what waits. The status says the same.

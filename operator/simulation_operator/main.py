@@ -59,6 +59,7 @@ log = logging.getLogger(__name__)
 PROCESS = "simulation-operator"
 API_RETRY_SECONDS = 2.0
 LAST_EVENTS_SECONDS = 5.0
+FIRST_LIST_SECONDS = 60.0  # then a watch is better than waiting on
 SWITCH_SECONDS = 0.0005
 
 
@@ -131,7 +132,9 @@ class Operator:
 
         Of ten thousand that takes it as long as everything else at a start together, and by then nothing in it is news.
         """
-        await _first_of(asyncio.create_task(unwatch.wait()), self.resync.tried.wait())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LIST_SECONDS):
+                await _first_of(asyncio.create_task(unwatch.wait()), self.resync.tried.wait())
         if unwatch.is_set():
             return
         try:
@@ -152,9 +155,11 @@ class Operator:
 async def _first_of(task: asyncio.Task[Any], *moments: Coroutine[Any, Any, object]) -> None:
     """The task goes on, if it isn't the first."""
     waiters = [asyncio.ensure_future(moment) for moment in moments]
-    await asyncio.wait([task, *waiters], return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waiters:
-        waiter.cancel()
+    try:
+        await asyncio.wait([task, *waiters], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -256,7 +261,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
 
 
 async def serve(settings: OperatorSettings, portals: PortalsFile) -> None:
-    """Builds and runs the operator. Raises KindMissingError where the CRD is absent, CancelledError if it is ended before Kopf watches."""
+    """Builds and runs the operator. Raises KindMissingError where the CRD is absent, CancelledError if it is ended before it runs."""
     _end_when_asked()
     engine = create_ledger_engine(settings.database_url.get_secret_value(), application_name=PROCESS, pool_size=6)
     redis = connect(settings.redis_url.get_secret_value())

@@ -10,7 +10,9 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.queue_depth = Gauge("simulation_operator_queue_depth", "Simulations that wait for a reconcile", registry=registry)
-        self.reconciles = Counter("simulation_operator_reconciles_total", "Reconciles by what was decided", ["action"], registry=registry)
+        self.reconciles = Counter(
+            "simulation_operator_reconciles_total", "Decisions that reconciles carried out", ["action"], registry=registry
+        )
         self.failures = Counter("simulation_operator_reconcile_failures_total", "Reconciles that failed", ["error"], registry=registry)
         self.writes = Counter(
             "simulation_operator_api_writes_total", "Writes to the API server by kind and outcome", ["kind", "outcome"], registry=registry

@@ -43,7 +43,7 @@ class Resync:
     deadline_seconds: float
     clock: Callable[[], float] = time.monotonic
     finished_at: float | None = None
-    tried: asyncio.Event = field(default_factory=asyncio.Event)  # the first list is complete, or has failed
+    tried: asyncio.Event = field(default_factory=asyncio.Event)  # the first list is complete, or it failed
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _took_over: bool = True
     _round: int = 0
@@ -75,7 +75,7 @@ class Resync:
                 log.warning("resync: %s", error)
             except Exception:
                 log.exception("resync failed")
-            self.tried.set()
+            self.tried.set()  # failed or not
             try:
                 async with asyncio.timeout(self._pace.seconds_between_lists):
                     await self._asked.wait()
@@ -113,6 +113,7 @@ class Resync:
         self._pace.complete()
         self._round += 1
         self.finished_at = self.clock()
+        self.tried.set()
         self.metrics.resyncs.inc()
         if self.leadership.leading:
             await self._miss(listed, as_of)

@@ -80,7 +80,7 @@ class Roster:
         uid = simulation.key.uid
         self._absences.pop(uid, None)
         entry = self._entries.get(uid)
-        if entry is not None and entry.resting and self.knows(simulation):
+        if entry is not None and entry.resting and simulation.version <= entry.version and self.knows(simulation):
             return False
         newest = entry is None or simulation.version >= entry.version
         if newest and uid not in self.unshown and rests(simulation, now_ms()):

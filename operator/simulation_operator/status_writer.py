@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from simulation_core.reasons import Reason
@@ -24,6 +24,13 @@ log = logging.getLogger(__name__)
 # So that the limiter, and not its answering time, says how many a second an API server gets that answers within a third of a second; one
 # that takes longer has too much to do as it is.
 AT_ONCE = 16
+CONFLICT_COSTS_SECONDS = 2.0  # of its place in the line
+
+
+class _Wanted(NamedTuple):
+    entry: Entry
+    built_on: Mapping[str, Any]  # what was shown then
+    status: dict[str, Any]
 
 
 class StatusWriter:
@@ -40,7 +47,7 @@ class StatusWriter:
         self._roster = roster
         self._queue = queue
         self._clock = clock
-        self._wanted: list[tuple[Entry, dict[str, Any]]] = []  # the first one last
+        self._wanted: list[_Wanted] = []  # the first one last
         self._news = asyncio.Event()
 
     def want(self, statuses: Mapping[UUID, dict[str, Any]]) -> None:
@@ -57,7 +64,7 @@ class StatusWriter:
                 continue
             if entry.unshown_since is None:
                 entry.unshown_since = now
-            self._wanted.append((entry, status))
+            self._wanted.append(_Wanted(entry, entry.written, status))
         self._wanted.sort(key=_urgency)
         self._wanted.reverse()
         self._news.set()
@@ -82,14 +89,12 @@ class StatusWriter:
         """False: nothing is left."""
         if not self._wanted:
             return False
-        entry, status = self._wanted.pop()
+        entry, built_on, status = self._wanted.pop()
         uid = entry.key.uid
         if self._roster.get(uid) is not entry:
             return True
-        if uid in self._roster.writing:
-            self._roster.unshown.add(uid)  # what is on its way may be older: the next look builds it again
-            return True
-        if status == entry.written:
+        if uid in self._roster.writing or entry.written != built_on:
+            self._roster.unshown.add(uid)  # what is there by now, or on its way, may say more: the next look builds it again
             return True
         self._roster.writing.add(uid)
         try:
@@ -128,17 +133,23 @@ class StatusWriter:
     async def _see_again(self, entry: Entry) -> None:
         """Somebody has changed it, and the watch hasn't brought that yet; or it is another one of the same name.
 
-        It keeps its place in the line: somebody who changes it often would else see the oldest status of all.
+        It about keeps its place in the line: at the end of it would be the oldest status of all, at the head what somebody changes all
+        the time would keep the others waiting. Raises ApiUnavailableError.
         """
+        uid = entry.key.uid
+        self._roster.unshown.add(uid)
         try:
-            found = [simulation for simulation in await self._api.list_named(entry.key) if simulation.key.uid == entry.key.uid]
+            found = [simulation for simulation in await self._api.list_named(entry.key) if simulation.key.uid == uid]
+        except ApiUnavailableError:
+            raise
         except ApiError as error:
             log.warning("%s", error)
             found = []
-        if not found:
+        if not found or self._roster.get(uid) is not entry:  # a watch may have told of its deletion meanwhile
             self._lose(entry)
             return
-        self._roster.unshown.add(entry.key.uid)
+        if entry.unshown_since is not None:
+            entry.unshown_since += CONFLICT_COSTS_SECONDS
         if self._roster.see(found[0]):
             self._queue.add(entry.key)
 
@@ -148,10 +159,10 @@ class StatusWriter:
         self._queue.add(entry.key)
 
 
-def _urgency(wanted: tuple[Entry, Mapping[str, Any]]) -> float:
+def _urgency(wanted: _Wanted) -> float:
     """Lowest first."""
-    entry, status = wanted
-    return urgency(entry, status.get("phase", ""), says_only_planning=find(status, "Progressing").get("reason") == Reason.PLANNING)
+    says_only_planning = find(wanted.status, "Progressing").get("reason") == Reason.PLANNING
+    return urgency(wanted.entry, wanted.status.get("phase", ""), says_only_planning=says_only_planning)
 
 
 def _log_refusal(entry: Entry, error: ApiError) -> None:

@@ -28,9 +28,7 @@ from simulation_sandbox.processes import ProcessId
 
 Say = Callable[[str], None]
 
-# For the control plane's collector of garbage. With ten thousand objects one round of it takes eight seconds of the processors that a real
-# cluster's API server would not share with the operator, the ledger and the workers: so there are few rounds.
-COLLECT_SELDOM = {"GOGC": "1000", "GOMEMLIMIT": "6GiB"}
+MOST_GARBAGE_BYTES = 10 * 2**30
 
 READY_SECONDS = 120
 LOOK_SECONDS = 0.1
@@ -112,7 +110,7 @@ def installed(say: Say) -> Iterator[Installed]:
     folder.chmod(0o711)
     layout = Layout(folder / "sandbox")
     try:
-        with _environment(COLLECT_SELDOM):
+        with _environment(_collect_seldom()):
             sandboxes.up(layout, say, attached=True)
         Emulator(layout.hubspot_url).limit(portals.PORTAL, NO_LIMIT)
         install(layout, Installation(hubspot_url=layout.hubspot_url, token=portals.TOKEN, values=_values(layout)), say)
@@ -133,6 +131,16 @@ def wait_for(holds: Callable[[], bool], what: str, within_seconds: float) -> Non
         if time.monotonic() > until_s:
             raise TimeoutError(f"{what}: not within {within_seconds:g} s")
         time.sleep(LOOK_SECONDS)
+
+
+def _collect_seldom() -> Mapping[str, str]:
+    """For the control plane's collector of garbage, so that it runs once a minute or less.
+
+    With ten thousand objects one round of it takes eight seconds of the processors that a real cluster's API server would not share with
+    the operator, the ledger and the workers.
+    """
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return {"GOGC": "1000", "GOMEMLIMIT": str(min(half, MOST_GARBAGE_BYTES))}
 
 
 @contextmanager

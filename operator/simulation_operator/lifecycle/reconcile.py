@@ -62,7 +62,14 @@ class Lifecycle:
         log.debug("%s: %s (%s)", key, type(decision.action).__name__, decision.message)
         self.metrics.reconciles.labels(type(decision.action).__name__).inc()
         now = await self.applier.apply(seen, decision)
-        return decision if now is None else await self._carry_out(key, now)
+        if now is None:
+            return decision
+        self.setbacks.clear(key)
+        self.queue.forget(key)
+        if not self.leadership.leading:  # any more
+            self.queue.add(key)
+            return decision
+        return await self._carry_out(key, now)
 
     async def _work(self) -> None:
         while True:

@@ -70,3 +70,5 @@ async def test_a_first_list_is_tried_once_it_is_over(answers: bool) -> None:
     await asyncio.wait_for(resync.tried.wait(), 5)
     assert (resync.finished_at is not None) is answers
     running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

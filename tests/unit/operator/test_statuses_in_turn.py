@@ -13,7 +13,7 @@ from simulation_operator.keys import KeyQueue
 from simulation_operator.looks import BEING_PLANNED_WAITS_SECONDS, PHASE_COUNTS_SECONDS
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Roster
-from simulation_operator.status_writer import StatusWriter
+from simulation_operator.status_writer import CONFLICT_COSTS_SECONDS, StatusWriter
 
 NAMES = ("first", "second", "third")
 
@@ -141,15 +141,52 @@ async def test_who_stopped_leading_writes_nothing_that_still_waits(writing: Writ
     assert writing.server.written == []
 
 
-async def test_who_was_changed_unnoticed_is_looked_at_and_keeps_its_place_in_the_line(writing: Writer) -> None:
+async def test_who_was_changed_unnoticed_is_looked_at_and_keeps_about_its_place_in_the_line(writing: Writer) -> None:
     key = Key("team", "first", writing.uids["first"])
     writing.server.there = Simulation(key=key, generation=2, spec={"suspend": True}, status={"phase": "Running"}, version=7)
     writing.want(0, first=1)
     await writing.writer.finish()
     assert (writing.server.written, len(writing.queue)) == ([], 1)
-    writing.want(2, second=1, first=2)
+    writing.want(CONFLICT_COSTS_SECONDS + 1, second=1, first=2)
     await writing.writer.finish()
     assert writing.server.written == [("first", 2), ("second", 1)]
+
+
+async def test_what_was_built_upon_another_status_is_built_again(writing: Writer) -> None:
+    """By another operator's last write, say: what was kept of the older status would undo it."""
+    uid = writing.uids["first"]
+    key = Key("team", "first", uid)
+    writing.want(0, first=2)
+    writing.roster.see(Simulation(key=key, generation=1, spec={}, status={"phase": "Running", "recordsProcessed": 1}, version=9))
+    await writing.writer.finish()
+    assert writing.server.written == []
+    assert uid in writing.roster.unshown
+    writing.want(2, first=2)
+    await writing.writer.finish()
+    assert writing.server.written == [("first", 2)]
+
+
+async def test_a_list_that_fails_after_a_conflict_is_tried_again_with_the_next_look(writing: Writer) -> None:
+    uid = writing.uids["first"]
+    writing.server.patch_status = AsyncMock(side_effect=ConflictError("another version"))  # type: ignore[method-assign]
+    writing.server.list_named = AsyncMock(side_effect=ApiUnavailableError("away"))  # type: ignore[method-assign]
+    writing.want(0, first=1)
+    await writing.writer.finish()
+    entry = writing.roster.get(uid)
+    assert entry is not None
+    assert entry.unshown_since == 0
+    assert uid in writing.roster.unshown
+
+
+async def test_what_always_conflicts_lets_others_pass(writing: Writer) -> None:
+    entry = writing.roster.get(writing.uids["first"])
+    assert entry is not None
+    writing.server.patch_status = AsyncMock(side_effect=ConflictError("another version"))  # type: ignore[method-assign]
+    for version in (5, 6):
+        writing.server.there = Simulation(key=entry.key, generation=1, spec={}, status={"phase": "Running"}, version=version)
+        writing.want(0, first=1)
+        await writing.writer.finish()
+    assert entry.unshown_since == 2 * CONFLICT_COSTS_SECONDS
 
 
 async def test_another_one_of_the_same_name_gets_none_of_its_status(writing: Writer) -> None:
