@@ -94,9 +94,10 @@ class Api:
             if not token:
                 return
 
-    async def list_named(self, key: Key) -> list[Simulation]:
-        """A complete list of what has this name now: one or none."""
-        return _simulations(await self._list(key.namespace, field_selector=f"metadata.name={key.name}"))
+    async def find(self, key: Key) -> Simulation | None:
+        """As it is now, by a complete list of what has its name. None: it is gone, or another one has the name."""
+        named = _simulations(await self._list(key.namespace, field_selector=f"metadata.name={key.name}"))
+        return next((each for each in named if each.key.uid == key.uid), None)
 
     async def is_served(self, scope: str | None) -> bool:
         """Whether the API server knows the kind Simulation."""
@@ -144,7 +145,7 @@ class Api:
 
     async def set_finalizer(self, key: Key, finalizer: str, *, present: bool) -> Simulation | None:
         """The object as it is then; None: it is gone. Others' finalizers stay. Refused with ConflictError if it changed meanwhile."""
-        found = next((each for each in await self.list_named(key) if each.key.uid == key.uid), None)
+        found = await self.find(key)
         if found is None or (finalizer in found.finalizers) is present:
             return found
         wanted = [*found.finalizers, finalizer] if present else [each for each in found.finalizers if each != finalizer]

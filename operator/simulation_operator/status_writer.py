@@ -139,18 +139,18 @@ class StatusWriter:
         uid = entry.key.uid
         self._roster.unshown.add(uid)
         try:
-            found = [simulation for simulation in await self._api.list_named(entry.key) if simulation.key.uid == uid]
+            found = await self._api.find(entry.key)
         except ApiUnavailableError:
             raise
         except ApiError as error:
             log.warning("%s", error)
-            found = []
-        if not found or self._roster.get(uid) is not entry:  # a watch may have told of its deletion meanwhile
+            found = None
+        if found is None or self._roster.get(uid) is not entry:  # a watch may have told of its deletion meanwhile
             self._lose(entry)
             return
         if entry.unshown_since is not None:
             entry.unshown_since += CONFLICT_COSTS_SECONDS
-        if self._roster.see(found[0]):
+        if self._roster.see(found):
             self._queue.add(entry.key)
 
     def _lose(self, entry: Entry) -> None:

@@ -173,9 +173,8 @@ class Applier:
         self.roster.unshown.add(seen.key.uid)
 
     async def _look(self, key: Key) -> None:
-        now = await self.api.list_named(key)
-        if found := [simulation for simulation in now if simulation.key.uid == key.uid]:
-            self.roster.see(found[0])
+        if (found := await self.api.find(key)) is not None:
+            self.roster.see(found)
             self.queue.add(key)
         else:
             proven = self.roster.absent(key.uid) >= ABSENCES_THAT_PROVE_DELETION

@@ -129,15 +129,15 @@ async def test_one_is_written_after_another() -> None:
     """An API server that is slow has statuses to write as well, and more than one at once."""
     under_way, most = 0, 0
 
-    async def create_event(*_: Any) -> None:
+    async def create_event(_: str, event: dict[str, Any]) -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         await asyncio.sleep(0.005)
         under_way -= 1
-        created.append(_)
+        created.append(event)
 
-    created: list[Any] = []
+    created: list[dict[str, Any]] = []
     events = Events(Mock(create_event=create_event))
     task = asyncio.create_task(events.run())
     for number in range(10):
