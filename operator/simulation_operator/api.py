@@ -47,11 +47,12 @@ class ConflictError(ApiError):
 
 @dataclass(frozen=True)
 class Page:
-    """Of a list of metadata alone: what is there, and which page it is."""
+    """Of a list: what is there, and which page it is."""
 
     seen: Sequence[Seen]
     token: str | None  # None: the first
     as_of: int  # the version of the whole list: what was written later isn't in it
+    whole: Sequence[Simulation] | None = None  # None: it is a list of metadata alone
 
 
 class Api:
@@ -66,24 +67,24 @@ class Api:
 
     # questions
 
-    async def list_pages(self, scope: str | None) -> AsyncIterator[list[Simulation]]:
+    async def list_whole(self, scope: str | None) -> AsyncIterator[Page]:
         """A complete list of one namespace, or of all (None), page by page: ten thousand at once would be a hundred megabytes.
 
         An error on any page is an error of the whole.
         """
-        async for _, answer in self._pages(scope):
-            yield _simulations(answer)
+        async for token, answer in self._pages(scope):
+            simulations = _simulations(answer)
+            yield Page(simulations, token, _version(answer), simulations)
 
     async def list_seen(self, scope: str | None) -> AsyncIterator[Page]:
-        """As list_pages, but without spec and status: a tenth of the work, for both sides."""
+        """As list_whole, but without spec and status: a tenth of the work, for both sides."""
         async for token, answer in self._pages(scope, _headers={"Accept": METADATA_LIST}):
             items = answer["items"] or ()  # null where there are none
-            as_of = int(answer["metadata"]["resourceVersion"])
-            yield Page([Seen.from_metadata(item["metadata"]) for item in items], token, as_of)
+            yield Page([Seen.from_metadata(item["metadata"]) for item in items], token, _version(answer))
 
-    async def whole(self, scope: str | None, page: Page) -> list[Simulation]:
-        """All of what that page lists, as it was when its list was begun; but for the first page, which is as it is now."""
-        return _simulations(await self._list(scope, limit=PAGE, _continue=page.token))
+    async def whole(self, scope: str | None, page: Page) -> Sequence[Simulation]:
+        """All of what that page lists, as it was when its list was begun; of the first page of metadata alone, as it is now."""
+        return _simulations(await self._list(scope, limit=PAGE, _continue=page.token)) if page.whole is None else page.whole
 
     async def _pages(self, scope: str | None, **how: Any) -> AsyncIterator[tuple[str | None, dict[str, Any]]]:
         token: str | None = None
@@ -204,6 +205,11 @@ class Api:
             self._metrics.writes.labels(kind, type(error).__name__).inc()
             raise
         self._metrics.writes.labels(kind, "ok").inc()
+
+
+def _version(answer: Mapping[str, Any]) -> int:
+    """Of a list."""
+    return int(answer["metadata"]["resourceVersion"])
 
 
 def _simulations(answer: Mapping[str, Any]) -> list[Simulation]:

@@ -12,11 +12,12 @@ import kopf
 
 from simulation_operator.keys import KeyQueue
 from simulation_operator.login import kopf_login
+from simulation_operator.metrics import Metrics
 from simulation_operator.resource import GROUP, PLURAL, VERSION, Key, Simulation
 from simulation_operator.roster import Roster
 
 
-def register(registry: kopf.OperatorRegistry, roster: Roster, queue: KeyQueue[Key]) -> None:
+def register(registry: kopf.OperatorRegistry, roster: Roster, queue: KeyQueue[Key], metrics: Metrics) -> None:
     """All of them."""
 
     @kopf.on.login(registry=registry)
@@ -25,6 +26,7 @@ def register(registry: kopf.OperatorRegistry, roster: Roster, queue: KeyQueue[Ke
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def simulation_seen(event: Any, **_: Any) -> None:
+        metrics.watched.inc()
         simulation = Simulation.from_body(event["object"])
         if event["type"] == "DELETED":
             roster.lose(simulation.key.uid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from simulation_core.ledger.progress import State
@@ -20,12 +20,17 @@ PHASE_COUNTS_SECONDS = 2.0  # a change of phase goes before news that are so muc
 BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says nothing else: it will say more in a moment
 
 
-def urgency(entry: Entry, phase: str, *, says_only_planning: bool) -> float:
-    """Of a status with this phase; lowest first."""
+def urgency(entry: Entry, phase: str, *, says_only_planning: bool) -> tuple[float, int]:
+    """Of a status with this phase; lowest first. Of what became news at the same moment that which was written longest ago.
+
+    After a restart that moment is the same for all, and the version alone tells which of them have waited since long before it.
+    """
     since = entry.unshown_since or 0.0
     if not entry.written and says_only_planning:
-        return since + BEING_PLANNED_WAITS_SECONDS
-    return since if entry.written.get("phase") == phase else since - PHASE_COUNTS_SECONDS
+        since += BEING_PLANNED_WAITS_SECONDS
+    elif entry.written.get("phase") != phase:
+        since -= PHASE_COUNTS_SECONDS
+    return since, entry.version
 
 
 class Looks:
@@ -40,6 +45,13 @@ class Looks:
         self._all_within = all_within
         self._clock = clock
         self._number = 0
+
+    def first(self, entries: Sequence[Entry], states: Mapping[UUID, State]) -> Iterator[list[Entry]]:
+        """When it isn't known since when anything is news: the most urgent, and then, as this takes seconds with a thousand, all."""
+        self._roster.unshown.update(entry.key.uid for entry in entries)
+        yield self.choose(entries, states)
+        if len(entries) > self._most_urgent:
+            yield [entry for entry in entries if self._roster.get(entry.key.uid) is entry]
 
     def choose(self, entries: Sequence[Entry], states: Mapping[UUID, State]) -> list[Entry]:
         """The most urgent of those about which something is news, some of those about which it may be, and others whose turn it is.
@@ -75,6 +87,6 @@ def most_urgent(writes_per_second: float, look_seconds: float) -> int:
     return max(MOST_URGENT, math.ceil(2 * writes_per_second * look_seconds))
 
 
-def _urgency(entry: Entry, state: State | None) -> float:
+def _urgency(entry: Entry, state: State | None) -> tuple[float, int]:
     status = Status.PLANNING if state is None else state.status
     return urgency(entry, PHASES[status], says_only_planning=state is not None and status is Status.PLANNING)

@@ -203,7 +203,7 @@ def build(settings: OperatorSettings, connection: client.ApiClient, engine: Engi
     )
     leadership.on_taken = resync.ask
     registry = kopf.OperatorRegistry()
-    register(registry, roster, queue)
+    register(registry, roster, queue, metrics)
     return Operator(
         kopf_registry=registry,
         scopes=settings.scopes,

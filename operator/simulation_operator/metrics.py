@@ -25,3 +25,8 @@ class Metrics:
         self.phases = Gauge("simulation_operator_simulations", "Simulations by phase", ["phase"], registry=registry)
         self.workers_wanted = Gauge("simulation_operator_workers_wanted", "Replicas last decided", ["reason"], registry=registry)
         self.resyncs = Counter("simulation_operator_resyncs_total", "Complete lists taken in", registry=registry)
+        self.watched = Counter(
+            "simulation_operator_watch_events_total",
+            "What the watch brought, and the list that it begins with",
+            registry=registry,
+        )

@@ -95,26 +95,33 @@ class ProgressLoop:
                 self.writer.want({})  # another one leads
             return
         try:
-            asked_at, chosen = await self._choose()
-            facts = await self.threads.ledger(self._ask, [entry.key.uid for entry in chosen])
+            asked_at, known, states = await self._know()
+            if self._asked_at is None:
+                for chosen in self._looks.first(known, states):
+                    await self._show(chosen)
+            else:
+                await self._show(self._looks.choose(known, states))
         except LedgerUnavailableError as error:
             self._asked_at = None
             self._show_outage(str(error))
             return
-        self._count_phases()
-        self._wake_what_is_archived(facts)
-        self.writer.want(await self._statuses(chosen, facts))
         self._asked_at = asked_at
-        self._look_again_at_what_drains(facts)
 
     # what to show
 
-    async def _choose(self) -> tuple[float, list[Entry]]:
-        """Whose status is built now; all of them when it isn't known when it was last looked. And when the ledger was asked."""
+    async def _know(self) -> tuple[float, list[Entry], Mapping[UUID, ledger_progress.State]]:
+        """When the ledger was asked, of which Simulations anything is known, and what it says of their runs."""
         entries = [entry for entry in self.roster.awake() if entry.of_interest or entry.key.uid in self.roster.unshown]
         asked_at, states = await self.threads.ledger(self._take_in, [entry.key.uid for entry in entries])
-        known = [entry for entry in entries if entry.key.uid in states or self._verdict(entry) is not None]
-        return asked_at, known if self._asked_at is None else self._looks.choose(known, states)
+        return asked_at, [entry for entry in entries if entry.key.uid in states or self._verdict(entry) is not None], states
+
+    async def _show(self, chosen: list[Entry]) -> None:
+        """Raises LedgerUnavailableError."""
+        facts = await self.threads.ledger(self._ask, [entry.key.uid for entry in chosen])
+        self._count_phases()
+        self._wake_what_is_archived(facts)
+        self.writer.want(await self._statuses(chosen, facts))
+        self._look_again_at_what_drains(facts)
 
     def _take_in(self, ids: list[UUID]) -> tuple[float, Mapping[UUID, ledger_progress.State]]:
         """What workers have counted since the last look, and which runs changed since that was asked."""

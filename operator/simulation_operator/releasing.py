@@ -20,7 +20,7 @@ from simulation_operator.api import Api, ApiError, ConflictError
 from simulation_operator.limiter import Limiter
 from simulation_operator.login import api_client
 from simulation_operator.metrics import Metrics
-from simulation_operator.resource import ARCHIVE_FINALIZER, Simulation
+from simulation_operator.resource import ARCHIVE_FINALIZER, Seen
 from simulation_operator.settings import scopes_of
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,12 @@ async def release(api: Api, settings: ReleaseSettings, *, deadline_seconds: floa
     return released
 
 
-async def _held(api: Api, settings: ReleaseSettings) -> list[Simulation]:
-    return [each for scope in scopes_of(settings.watch_namespaces) async for page in api.list_pages(scope) for each in page if each.held]
+async def _held(api: Api, settings: ReleaseSettings) -> list[Seen]:
+    scopes = scopes_of(settings.watch_namespaces)
+    return [each for scope in scopes async for page in api.list_seen(scope) for each in page.seen if each.held]
 
 
-async def _let_go(api: Api, simulation: Simulation) -> None:
+async def _let_go(api: Api, simulation: Seen) -> None:
     try:
         await api.set_finalizer(simulation.key, ARCHIVE_FINALIZER, present=False)
     except ConflictError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -102,7 +102,7 @@ class Resync:
         ended = await self._ended_lately(took_over)
         self._pace.begin(hurried=took_over and self.leadership.leading)
         for scope in self.scopes:
-            async for page in self.api.list_seen(scope):
+            async for page in self._pages(scope):
                 listed.update(seen.key.uid for seen in page.seen)
                 as_of[scope] = page.as_of
                 await self._see_what_is_news(scope, page)
@@ -118,6 +118,10 @@ class Resync:
         if self.leadership.leading:
             await self._miss(listed, as_of)
         return ended is not None
+
+    def _pages(self, scope: str | None) -> AsyncIterator[Page]:
+        """Of the first list, of which nothing is known, all is read."""
+        return self.api.list_seen(scope) if self._round else self.api.list_whole(scope)
 
     async def _ended_lately(self, took_over: bool) -> Mapping[UUID, int] | None:
         """None while the ledger is away or another one's: a list counts as complete without it."""

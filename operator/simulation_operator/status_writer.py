@@ -159,7 +159,7 @@ class StatusWriter:
         self._queue.add(entry.key)
 
 
-def _urgency(wanted: _Wanted) -> float:
+def _urgency(wanted: _Wanted) -> tuple[float, int]:
     """Lowest first."""
     says_only_planning = find(wanted.status, "Progressing").get("reason") == Reason.PLANNING
     return urgency(wanted.entry, wanted.status.get("phase", ""), says_only_planning=says_only_planning)

@@ -11,7 +11,6 @@ from simulation_bench.status.installed import Installed, wait_for
 from simulation_core.ledger.engine import transaction
 
 WITHIN_SECONDS = 120
-LISTS = 2  # the second one begins half a minute after the first, and by then Kopf has brought everything as well
 MODEL = "old-model"
 SPEC = {"scenario": "B2C", "totalRecords": 10, "durationSeconds": 1, "content": {"source": "Faker"}}
 
@@ -36,7 +35,9 @@ def make(product: Installed, namespace: str, count: int) -> None:
             connection.execute(text(_ROWS), given)
             connection.execute(text(_CONTROL), {"ids": given["ids"]})
         product.api.write_statuses(namespace, dict.fromkeys(names, model["status"]))
-    wait_for(lambda: product.metrics().get("simulation_operator_resyncs_total", 0) >= LISTS, "the operator to know them", WITHIN_SECONDS)
+    # Kopf brings each of them to the new operator when it begins to watch, after the operator's own list.
+    watched = "simulation_operator_watch_events_total"
+    wait_for(lambda: product.metrics().get(watched, 0) >= count, "the operator to watch them", WITHIN_SECONDS)
 
 
 def _model(product: Installed, namespace: str) -> Any:

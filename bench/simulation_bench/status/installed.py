@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -27,8 +26,6 @@ from simulation_sandbox.postgres import Postgres
 from simulation_sandbox.processes import ProcessId
 
 Say = Callable[[str], None]
-
-MOST_GARBAGE_BYTES = 10 * 2**30
 
 READY_SECONDS = 120
 LOOK_SECONDS = 0.1
@@ -110,8 +107,7 @@ def installed(say: Say) -> Iterator[Installed]:
     folder.chmod(0o711)
     layout = Layout(folder / "sandbox")
     try:
-        with _environment(_collect_seldom()):
-            sandboxes.up(layout, say, attached=True)
+        sandboxes.up(layout, say, attached=True)
         Emulator(layout.hubspot_url).limit(portals.PORTAL, NO_LIMIT)
         install(layout, Installation(hubspot_url=layout.hubspot_url, token=portals.TOKEN, values=_values(layout)), say)
         engine = create_ledger_engine(Postgres(layout.postgres).url, application_name="bench", pool_size=2)
@@ -131,31 +127,6 @@ def wait_for(holds: Callable[[], bool], what: str, within_seconds: float) -> Non
         if time.monotonic() > until_s:
             raise TimeoutError(f"{what}: not within {within_seconds:g} s")
         time.sleep(LOOK_SECONDS)
-
-
-def _collect_seldom() -> Mapping[str, str]:
-    """For the control plane's collector of garbage, so that it runs once a minute or less.
-
-    With ten thousand objects one round of it takes eight seconds of the processors that a real cluster's API server would not share with
-    the operator, the ledger and the workers.
-    """
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    return {"GOGC": "1000", "GOMEMLIMIT": str(min(half, MOST_GARBAGE_BYTES))}
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Of the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _values(layout: Layout) -> dict[str, Any]:

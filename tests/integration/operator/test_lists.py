@@ -87,9 +87,17 @@ async def test_a_status_for_one_that_is_created_again_by_the_same_name_is_refuse
 
 async def test_an_empty_list_is_a_list(cluster, api):
     assert [list(page.seen) async for page in api.list_seen(cluster.namespace)] == [[]]
-    assert [page async for page in api.list_pages(cluster.namespace)] == [[]]
+    assert [page.whole async for page in api.list_whole(cluster.namespace)] == [[]]
 
 
 def test_an_operator_without_simulations_finishes_its_lists(operator):
     wait_for(lambda: operator.metric("simulation_operator_resyncs_total") >= 1, what="a list", within_seconds=20)
     assert "Traceback" not in operator.log
+
+
+def test_what_the_watch_brings_is_counted(operator, cluster):
+    """Where it stands still although Simulations come and go, the watch is broken."""
+    wait_for(lambda: operator.metric("simulation_operator_leader") == 1, what="the operator", within_seconds=20)
+    before = operator.metric("simulation_operator_watch_events_total")
+    cluster.create()
+    wait_for(lambda: operator.metric("simulation_operator_watch_events_total") > before, what="an event", within_seconds=20)

@@ -73,6 +73,13 @@ def test_of_too_many_the_longest_unshown_are_chosen_and_the_others_keep_their_pl
     assert changed_again == list(late)
 
 
+def test_of_what_became_news_at_the_same_moment_that_which_was_written_longest_ago_is_first() -> None:
+    watching = Watching(3, RUNNING)
+    for number, version in enumerate((30, 10, 20)):
+        watching.see(number, RUNNING).version = version
+    assert watching.look(dict.fromkeys(range(3), Status.RUNNING)) == [1, 2, 0]
+
+
 def test_what_a_reconcile_looked_at_is_looked_at_until_it_is_shown() -> None:
     watching = Watching(3, RUNNING)
     watching.roster.unshown.add(UUID(int=1))

@@ -28,10 +28,12 @@ class Clock:
 class Lists:
     answers = True
 
-    async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
+    async def list_whole(self, _: str | None) -> AsyncIterator[Page]:
         if not self.answers:
             raise ApiUnavailableError("listing: the API server can't be reached")
         yield Page([], None, as_of=10)
+
+    list_seen = list_whole
 
 
 async def looked(resync: Resync) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 from unittest.mock import Mock
@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from simulation_core.clock import iso_seconds, now_ms
 from simulation_operator import roster as rosters
-from simulation_operator.api import Page
+from simulation_operator.api import ApiError, Page
 from simulation_operator.keys import KeyQueue
 from simulation_operator.metrics import Metrics
 from simulation_operator.resource import Key, Seen, Simulation
@@ -45,12 +45,22 @@ class Server:
     def __init__(self) -> None:
         self.pages = [[simulation("a", RUNNING), simulation("b", ended())], [simulation("c", RUNNING), simulation("d", ended())]]
         self.read_whole: list[str | None] = []
+        self.fails_at: int | None = None  # which page
+
+    async def list_whole(self, _: str | None) -> AsyncIterator[Page]:
+        for number, page in enumerate(self.pages):
+            if number == self.fails_at:
+                raise ApiError("refused")
+            self.read_whole.append(str(number) if number else None)
+            yield Page(page, str(number) if number else None, AS_OF, page)
 
     async def list_seen(self, _: str | None) -> AsyncIterator[Page]:
         for number, page in enumerate(self.pages):
-            yield Page([metadata_of(each) for each in page], str(number) if number else None, as_of=AS_OF)
+            yield Page([metadata_of(each) for each in page], str(number) if number else None, AS_OF)
 
-    async def whole(self, _: str | None, page: Page) -> list[Simulation]:
+    async def whole(self, _: str | None, page: Page) -> Sequence[Simulation]:
+        if page.whole is not None:
+            return page.whole
         self.read_whole.append(page.token)
         return self.pages[int(page.token or 0)]
 
@@ -101,6 +111,17 @@ async def known() -> World:
     assert await world.look() == [None, "1"]
     assert world.awake() == {"a", "c"}
     return world
+
+
+async def test_all_is_read_whole_and_once_until_a_list_is_complete() -> None:
+    world = World()
+    world.server.fails_at = 1
+    with pytest.raises(ApiError):
+        await world.look()
+    assert world.awake() == {"a"}
+    world.server.fails_at = None
+    assert await world.look() == [None, "1"]
+    assert await world.look() == []
 
 
 async def test_nothing_is_read_whole_that_is_known_and_all_that_live_are_looked_at(known: World) -> None:

@@ -40,15 +40,34 @@ class Ledger:
         return FACTS
 
 
-async def test_all_at_first_and_after_an_outage_else_what_is_news() -> None:
-    roster, ledger = Roster(), Ledger()
+def loop_of(ledger: Ledger, **settings: int) -> ProgressLoop:
+    roster = Roster()
     for uid in ALL:
-        roster.see(Simulation(key=Key("team", f"run-{uid.int}", uid), generation=1, spec={}, status={"phase": "Running"}))
-    loop = ProgressLoop(
-        engine=Mock(), threads=ledger, roster=roster, queue=KeyQueue[Key](), portals=Mock(current={}), writer=Mock(),
+        key = Key("team", f"run-{uid.int}", uid)
+        roster.see(Simulation(key=key, generation=1, spec={}, status={"phase": "Running"}, version=10 - uid.int))
+
+    def all_is_shown(_: Any) -> None:
+        roster.unshown.clear()
+        for entry in roster:
+            entry.unshown_since = None
+
+    return ProgressLoop(
+        engine=Mock(), threads=ledger, roster=roster, queue=KeyQueue[Key](), portals=Mock(current={}), writer=Mock(want=all_is_shown),
         leadership=Mock(state=leadership.State.LEADING, leading=True), metrics=Metrics(CollectorRegistry()),
-        eviction_policy=lambda: "noeviction", every_seconds=0.1,
+        eviction_policy=lambda: "noeviction", every_seconds=0.1, **settings,
     )  # fmt: skip
+
+
+async def test_the_first_look_begins_with_what_was_written_longest_ago() -> None:
+    """After a restart: statuses have grown old without an operator, and all of many take a while."""
+    ledger = Ledger()
+    await loop_of(ledger, most_urgent=2).tick()
+    assert ledger.asked == [{UUID(int=2), UUID(int=1)}, ALL]
+
+
+async def test_all_at_first_and_after_an_outage_else_what_is_news() -> None:
+    ledger = Ledger()
+    loop = loop_of(ledger)
     await loop.tick()
     ledger.changed = {UUID(int=1)}
     await loop.tick()
