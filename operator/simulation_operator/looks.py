@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from simulation_core.ledger.progress import State
@@ -23,7 +23,7 @@ BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says n
 def urgency(entry: Entry, phase: str, *, says_only_planning: bool) -> tuple[float, int]:
     """Of a status with this phase; lowest first. Of what became news at the same moment that which was written longest ago.
 
-    After a restart that moment is the same for all, and the version alone tells which of them have waited since long before it.
+    After a restart that moment is the same for all, and their versions tell which of them have waited since long before it.
     """
     since = entry.unshown_since or 0.0
     if not entry.written and says_only_planning:
@@ -44,19 +44,14 @@ class Looks:
         self._most_urgent = most_urgent
         self._all_within = all_within
         self._clock = clock
+        self._begun_at = clock()
         self._number = 0
-
-    def first(self, entries: Sequence[Entry], states: Mapping[UUID, State]) -> Iterator[list[Entry]]:
-        """When it isn't known since when anything is news: the most urgent, and then, as this takes seconds with a thousand, all."""
-        self._roster.unshown.update(entry.key.uid for entry in entries)
-        yield self.choose(entries, states)
-        if len(entries) > self._most_urgent:
-            yield [entry for entry in entries if self._roster.get(entry.key.uid) is entry]
 
     def choose(self, entries: Sequence[Entry], states: Mapping[UUID, State]) -> list[Entry]:
         """The most urgent of those about which something is news, some of those about which it may be, and others whose turn it is.
 
-        What is news counts as unshown from now on, also of those that are not chosen: their turn comes.
+        What is news counts as unshown from now on, also of those that are not chosen: their turn comes. About one that was never looked at
+        something is news, nobody knows since when.
         """
         self._number += 1
         now = self._clock()
@@ -64,9 +59,9 @@ class Looks:
         for entry in entries:
             uid = entry.key.uid
             state = states.get(uid)
-            if (state is not None and state.changed) or self._roster.is_unshown(uid):
+            if entry.unsure or (state is not None and state.changed) or self._roster.is_unshown(uid):
                 if entry.unshown_since is None:
-                    entry.unshown_since = now
+                    entry.unshown_since = self._begun_at if entry.unsure else now
                 news.append(entry)
             elif entry.finished:  # what a worker does with a run after its end: of that its row says nothing
                 maybes.append(entry)

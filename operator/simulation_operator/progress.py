@@ -97,10 +97,11 @@ class ProgressLoop:
         try:
             asked_at, known, states = await self._know()
             if self._asked_at is None:
-                for chosen in self._looks.first(known, states):
-                    await self._show(chosen)
-            else:
-                await self._show(self._looks.choose(known, states))
+                for entry in known:
+                    entry.unsure = True
+            await self._show(chosen := self._looks.choose(known, states))
+            if unsure := [entry for entry in known if entry.unsure]:  # after a restart hundreds, which takes seconds
+                await self._show(list({entry.key: entry for entry in (*chosen, *unsure)}.values()))
         except LedgerUnavailableError as error:
             self._asked_at = None
             self._show_outage(str(error))
@@ -159,7 +160,7 @@ class ProgressLoop:
         for number, entry in enumerate(chosen):
             if number % BUILT_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            before = entry.written
+            before, entry.unsure = entry.written, False
             try:
                 status = self._status(entry, facts)
             except Exception:  # one that can't be shown must not keep all others from it

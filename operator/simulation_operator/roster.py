@@ -35,6 +35,7 @@ class Entry:
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
     unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says, or may be
+    unsure: bool = False  # whether more is known than that status says: nobody has looked since it was seen, or since an outage
     resting: bool = False  # nothing is left to decide or to show; of spec and status next to nothing is kept
     rests_until_ms: float = math.inf  # Unix epoch
 
@@ -94,6 +95,7 @@ class Roster:
                 written=simulation.status,
                 version=simulation.version,
                 unshown_since=None if simulation.status else time.monotonic(),  # that it is there is news
+                unsure=bool(simulation.status),
             )
             return True
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):

@@ -24,7 +24,7 @@ class Watching:
         self.now_seconds = 100.0
         self.roster = Roster()
         for number in range(count):
-            self.see(number, status)
+            self.see(number, status).unsure = False
         self.looks = Looks(self.roster, all_within=ALL_WITHIN, clock=lambda: self.now_seconds)
 
     def see(self, number: int, status: dict[str, Any]) -> Entry:
@@ -71,6 +71,14 @@ def test_of_too_many_the_longest_unshown_are_chosen_and_the_others_keep_their_pl
         watching.shown(number)
     changed_again = watching.look(dict.fromkeys(early, Status.RUNNING))
     assert changed_again == list(late)
+
+
+def test_what_was_never_looked_at_is_news_since_nobody_knows_when() -> None:
+    watching = Watching(3, RUNNING)
+    for number, version in ((1, 30), (2, 10)):
+        entry = watching.see(number, RUNNING)
+        entry.unsure, entry.version = True, version
+    assert watching.look({0: Status.RUNNING}) == [2, 1, 0]
 
 
 def test_of_what_became_news_at_the_same_moment_that_which_was_written_longest_ago_is_first() -> None:

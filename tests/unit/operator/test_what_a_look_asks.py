@@ -65,6 +65,17 @@ async def test_the_first_look_begins_with_what_was_written_longest_ago() -> None
     assert ledger.asked == [{UUID(int=2), UUID(int=1)}, ALL]
 
 
+async def test_what_a_list_brings_after_the_first_look_is_looked_at_once() -> None:
+    """Its status may have grown old without an operator, and nothing need change in it for that."""
+    ledger, late = Ledger(), UUID(int=50)
+    loop = loop_of(ledger)
+    await loop.tick()
+    loop.roster.see(Simulation(key=Key("team", "late", late), generation=1, spec={}, status={"phase": "Running"}))
+    await loop.tick()
+    await loop.tick()
+    assert [late in asked for asked in ledger.asked] == [False, True, False]
+
+
 async def test_all_at_first_and_after_an_outage_else_what_is_news() -> None:
     ledger = Ledger()
     loop = loop_of(ledger)
