@@ -23,14 +23,15 @@ BEING_PLANNED_WAITS_SECONDS = 10.0  # and they before a first status that says n
 def urgency(entry: Entry, phase: str, *, says_only_planning: bool) -> tuple[float, int]:
     """Of a status with this phase; lowest first. Of what became news at the same moment that which was written longest ago.
 
-    After a restart that moment is the same for all, and their versions tell which of them have waited since long before it.
+    After a restart that moment is the same for all, and their versions tell which of them have waited since long before it. Who has asked
+    for something since that status has a later version, and comes before them all.
     """
     since = entry.unshown_since or 0.0
     if not entry.written and says_only_planning:
         since += BEING_PLANNED_WAITS_SECONDS
     elif entry.written.get("phase") != phase:
         since -= PHASE_COUNTS_SECONDS
-    return since, entry.version
+    return since, entry.version if entry.written.get("observedGeneration") == entry.simulation.generation else 0
 
 
 class Looks:
@@ -44,14 +45,12 @@ class Looks:
         self._most_urgent = most_urgent
         self._all_within = all_within
         self._clock = clock
-        self._begun_at = clock()
         self._number = 0
 
     def choose(self, entries: Sequence[Entry], states: Mapping[UUID, State]) -> list[Entry]:
         """The most urgent of those about which something is news, some of those about which it may be, and others whose turn it is.
 
-        What is news counts as unshown from now on, also of those that are not chosen: their turn comes. About one that was never looked at
-        something is news, nobody knows since when.
+        What is news counts as unshown from now on, also of those that are not chosen: their turn comes.
         """
         self._number += 1
         now = self._clock()
@@ -61,7 +60,7 @@ class Looks:
             state = states.get(uid)
             if entry.unsure or (state is not None and state.changed) or self._roster.is_unshown(uid):
                 if entry.unshown_since is None:
-                    entry.unshown_since = self._begun_at if entry.unsure else now
+                    entry.unshown_since = now
                 news.append(entry)
             elif entry.finished:  # what a worker does with a run after its end: of that its row says nothing
                 maybes.append(entry)

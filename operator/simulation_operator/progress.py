@@ -121,7 +121,8 @@ class ProgressLoop:
         facts = await self.threads.ledger(self._ask, [entry.key.uid for entry in chosen])
         self._count_phases()
         self._wake_what_is_archived(facts)
-        self.writer.want(await self._statuses(chosen, facts))
+        statuses = await self._statuses(chosen, facts)
+        self.writer.want(statuses if self.leadership.leading else {})
         self._look_again_at_what_drains(facts)
 
     def _take_in(self, ids: list[UUID]) -> tuple[float, Mapping[UUID, ledger_progress.State]]:

@@ -111,6 +111,7 @@ class Resync:
                 self._have_looked_at(page)
                 await self._pace.page_done()
         self._pace.complete()
+        self.roster.complete = True
         self._round += 1
         self.finished_at = self.clock()
         self.tried.set()

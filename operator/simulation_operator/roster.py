@@ -35,7 +35,7 @@ class Entry:
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
     unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says, or may be
-    unsure: bool = False  # whether more is known than that status says: nobody has looked since it was seen, or since an outage
+    unsure: bool = False  # whether anything is: nobody has looked since the process's start, or since an outage
     resting: bool = False  # nothing is left to decide or to show; of spec and status next to nothing is kept
     rests_until_ms: float = math.inf  # Unix epoch
 
@@ -61,6 +61,8 @@ class Roster:
         self._absences: dict[UUID, int] = {}
         self.unshown: set[UUID] = set()
         self.writing: set[UUID] = set()  # a status is on its way
+        self.complete = False  # a whole list has been taken in; until then nobody knows since when what is seen is as it is
+        self._begun_at = time.monotonic()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
@@ -94,8 +96,8 @@ class Roster:
                 simulation=simulation,
                 written=simulation.status,
                 version=simulation.version,
-                unshown_since=None if simulation.status else time.monotonic(),  # that it is there is news
-                unsure=bool(simulation.status),
+                unshown_since=time.monotonic() if self.complete else self._begun_at,  # that it is there, or that it is awake, is news
+                unsure=not self.complete,
             )
             return True
         if (simulation.generation, simulation.version) < (entry.simulation.generation, entry.simulation.version):

@@ -120,7 +120,7 @@ class StatusWriter:
             raise
         except ApiError as error:
             _log_refusal(entry, error)
-            entry.unshown_since = None  # tried again with the next full look, so that others get their turn
+            entry.unshown_since = None  # tried again at its next turn, so that others get theirs
             return
         if version >= entry.version:  # else a watch has brought a later one meanwhile
             entry.written, entry.version = status, version

@@ -13,7 +13,7 @@ from simulation_operator.looks import BEING_PLANNED_WAITS_SECONDS, MAY_BE_NEWS, 
 from simulation_operator.resource import Key, Simulation
 from simulation_operator.roster import Entry, Roster
 
-RUNNING: dict[str, Any] = {"phase": "Running"}
+RUNNING: dict[str, Any] = {"phase": "Running", "observedGeneration": 1}
 ALL_WITHIN = 5
 
 
@@ -24,7 +24,8 @@ class Watching:
         self.now_seconds = 100.0
         self.roster = Roster()
         for number in range(count):
-            self.see(number, status).unsure = False
+            self.see(number, status)
+            self.shown(number)
         self.looks = Looks(self.roster, all_within=ALL_WITHIN, clock=lambda: self.now_seconds)
 
     def see(self, number: int, status: dict[str, Any]) -> Entry:
@@ -45,7 +46,7 @@ class Watching:
         """As the writer leaves it once a status was written."""
         entry = self.roster.get(UUID(int=number))
         assert entry is not None
-        entry.written, entry.unshown_since = RUNNING, None
+        entry.written, entry.unshown_since, entry.unsure = RUNNING, None, False
 
 
 def test_without_news_each_is_looked_at_once_in_so_many_looks() -> None:
@@ -73,12 +74,14 @@ def test_of_too_many_the_longest_unshown_are_chosen_and_the_others_keep_their_pl
     assert changed_again == list(late)
 
 
-def test_what_was_never_looked_at_is_news_since_nobody_knows_when() -> None:
+def test_of_those_whose_news_nobody_has_seen_those_come_first_who_have_asked_for_something() -> None:
     watching = Watching(3, RUNNING)
-    for number, version in ((1, 30), (2, 10)):
-        entry = watching.see(number, RUNNING)
-        entry.unsure, entry.version = True, version
-    assert watching.look({0: Status.RUNNING}) == [2, 1, 0]
+    for number, version in enumerate((10, 30, 20)):
+        watching.see(number, RUNNING).version = version
+    entry = watching.roster.get(UUID(int=1))
+    assert entry is not None
+    entry.written = {**RUNNING, "observedGeneration": 0}
+    assert watching.look(dict.fromkeys(range(3), Status.RUNNING)) == [1, 0, 2]
 
 
 def test_of_what_became_news_at_the_same_moment_that_which_was_written_longest_ago_is_first() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -42,6 +42,18 @@ def test_a_wish_is_cut_to_what_can_be_stored(given: str | None, token: str) -> N
     if given is not None:
         metadata["annotations"] = {"simulation-operator.dev/retry-failed": given}
     assert Simulation.from_body({"metadata": metadata}).retry_token == token
+
+
+def test_until_a_list_is_complete_all_that_is_seen_may_have_been_unshown_since_the_start() -> None:
+    roster = Roster()
+    statuses: list[dict[str, Any]] = [{"phase": "Running"}, {}, {"phase": "Running"}]
+    for number, status in enumerate(statuses):
+        roster.complete = number == 2
+        roster.see(seen(key=replace(SIMULATION.key, uid=UUID(int=number)), status=status))
+    entries = [roster.get(UUID(int=number)) for number in range(3)]
+    assert [entry and entry.unsure for entry in entries] == [True, True, False]
+    since = [entry.unshown_since for entry in entries if entry and entry.unshown_since is not None]
+    assert since[0] == since[1] < since[2]
 
 
 def test_our_own_status_write_is_not() -> None:

@@ -52,6 +52,8 @@ class Writer:
         self.uids = {name: uuid4() for name in NAMES}
         for name, uid in self.uids.items():
             self.roster.see(Simulation(key=Key("team", name, uid), generation=1, spec={}, status={"phase": "Running"}))
+        for entry in self.roster:
+            entry.unshown_since = None
         self.events = Mock()
         self.queue: KeyQueue[Key] = KeyQueue()
         self.writer = StatusWriter(
