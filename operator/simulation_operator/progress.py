@@ -97,8 +97,7 @@ class ProgressLoop:
         try:
             asked_at, known, states = await self._know()
             if self._asked_at is None:
-                for entry in known:
-                    entry.unsure = True
+                self.roster.doubt()
             await self._show(chosen := self._looks.choose(known, states))
             if unsure := [entry for entry in known if entry.unsure]:  # after a restart hundreds, which takes seconds
                 await self._show(list({entry.key: entry for entry in (*chosen, *unsure)}.values()))

@@ -35,7 +35,7 @@ class Entry:
     refusal: str = ""  # why the API server last refused that status, as it was logged
     version: int = 0  # the object's, when it had that status
     unshown_since: float | None = None  # monotonic seconds: since when more is known than that status says, or may be
-    unsure: bool = False  # whether anything is: nobody has looked since the process's start, or since an outage
+    unsure: bool = False  # whether anything is: nobody has looked since it was doubted
     resting: bool = False  # nothing is left to decide or to show; of spec and status next to nothing is kept
     rests_until_ms: float = math.inf  # Unix epoch
 
@@ -62,7 +62,7 @@ class Roster:
         self.unshown: set[UUID] = set()
         self.writing: set[UUID] = set()  # a status is on its way
         self.complete = False  # a whole list has been taken in; until then nobody knows since when what is seen is as it is
-        self._begun_at = time.monotonic()
+        self._doubted_at = time.monotonic()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
@@ -96,7 +96,7 @@ class Roster:
                 simulation=simulation,
                 written=simulation.status,
                 version=simulation.version,
-                unshown_since=time.monotonic() if self.complete else self._begun_at,  # that it is there, or that it is awake, is news
+                unshown_since=time.monotonic() if self.complete else self._doubted_at,  # that it is there, or that it is awake, is news
                 unsure=not self.complete,
             )
             return True
@@ -149,6 +149,12 @@ class Roster:
     def awake(self) -> list[Entry]:
         """All but those that rest."""
         return [entry for entry in self._entries.values() if not entry.resting]
+
+    def doubt(self) -> None:
+        """At the start, after taking the lead, after an outage: whether a status is still true isn't known, nor since when it isn't."""
+        self._doubted_at = time.monotonic()
+        for entry in self.awake():
+            entry.unsure, entry.unshown_since = True, self._doubted_at
 
     def unsettle(self) -> None:
         """Something changed that concerns all: each is looked at again with the next list."""

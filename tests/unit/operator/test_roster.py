@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from simulation_operator.resource import ARCHIVE_FINALIZER, Key, Simulation
-from simulation_operator.roster import Roster
+from simulation_operator.roster import Entry, Roster
 
 SIMULATION = Simulation(key=Key("team", "launch", uuid4()), generation=2, spec={})
 
@@ -44,16 +44,38 @@ def test_a_wish_is_cut_to_what_can_be_stored(given: str | None, token: str) -> N
     assert Simulation.from_body({"metadata": metadata}).retry_token == token
 
 
+def see_numbered(roster: Roster, number: int, status: dict[str, Any]) -> Entry:
+    roster.see(seen(key=replace(SIMULATION.key, uid=UUID(int=number)), status=status))
+    entry = roster.get(UUID(int=number))
+    assert entry is not None
+    return entry
+
+
+def since(entry: Entry) -> float:
+    assert entry.unshown_since is not None
+    return entry.unshown_since
+
+
 def test_until_a_list_is_complete_all_that_is_seen_may_have_been_unshown_since_the_start() -> None:
     roster = Roster()
-    statuses: list[dict[str, Any]] = [{"phase": "Running"}, {}, {"phase": "Running"}]
-    for number, status in enumerate(statuses):
-        roster.complete = number == 2
-        roster.see(seen(key=replace(SIMULATION.key, uid=UUID(int=number)), status=status))
-    entries = [roster.get(UUID(int=number)) for number in range(3)]
-    assert [entry and entry.unsure for entry in entries] == [True, True, False]
-    since = [entry.unshown_since for entry in entries if entry and entry.unshown_since is not None]
-    assert since[0] == since[1] < since[2]
+    first, new = see_numbered(roster, 0, {"phase": "Running"}), see_numbered(roster, 1, {})
+    roster.complete = True
+    later = see_numbered(roster, 2, {"phase": "Running"})
+    assert (first.unsure, new.unsure, later.unsure) == (True, True, False)
+    assert since(first) == since(new) < since(later)
+
+
+def test_what_is_doubted_may_have_been_unshown_since_then_and_so_may_what_the_first_list_still_brings() -> None:
+    roster = Roster()
+    early = see_numbered(roster, 0, {"phase": "Running"})
+    begun = since(early)
+    roster.doubt()
+    late = see_numbered(roster, 1, {"phase": "Running"})
+    assert begun < since(early) == since(late)
+    roster.complete, late.unsure, late.unshown_since = True, False, None
+    roster.doubt()
+    assert late.unsure
+    assert since(early) == since(late)
 
 
 def test_our_own_status_write_is_not() -> None:
