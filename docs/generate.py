@@ -6,6 +6,7 @@ from pathlib import Path
 
 import commands
 import distributions
+import metrics
 
 from simulation_core.reasons import Reason
 
@@ -25,7 +26,8 @@ def reasons_page() -> str:
 
 
 def main() -> None:
-    for path, text in {"reasons.md": reasons_page(), "cli.md": commands.commands_page(), **distributions.written()}.items():
+    pages = {"reasons.md": reasons_page(), "cli.md": commands.commands_page(), "metrics.md": metrics.metrics_page()}
+    for path, text in {**pages, **distributions.written()}.items():
         (REFERENCE / path).parent.mkdir(exist_ok=True)
         (REFERENCE / path).write_text(text, encoding="utf-8")
 
