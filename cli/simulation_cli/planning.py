@@ -79,6 +79,8 @@ class Preview:
     @property
     def notes(self) -> list[str]:
         """What else a person should know before applying the file."""
+        from simulation_core.content.faker_source import note_of  # noqa: PLC0415 - only now: Faker takes a while to load
+
         found = []
         if self.end_ms <= self.now_ms:
             found.append("the window is over: applied now, the Simulation would fail with reason WindowPassed")
@@ -87,6 +89,8 @@ class Preview:
         kept = working_share(self.spec.distribution, start_ms=self.start_ms, window_ms=self.end_ms - self.start_ms)
         if self.spec.distribution.method is not Method.BUSINESS_HOURS and kept < _MOSTLY:
             found.append(f"only {kept:.0%} of the method's shape lies in working time; all records fall into that part")
+        if (of_locale := note_of(self.spec.content.locale)) is not None:
+            found.append(of_locale)
         return found
 
     @property

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from simulation_cli.planning import planned
 from simulation_core.clock import iso_ms
-from simulation_core.content.faker_source import FALLBACK_LOCALE, faker_records, knows
+from simulation_core.content.faker_source import faker_records, note_of
 from simulation_core.content.keys import Identity
 from simulation_core.content.values import Company, Contact, Deal, Record
 from simulation_core.spec import Source, Spec
@@ -98,8 +98,8 @@ def _notes(spec: Spec, run: Run) -> list[str]:
         notes.append("Zeros stand for the Simulation's uid, which it gets when it is created: keys, domains and e-mail addresses carry it.")
     if spec.content.source is Source.OPENAI:
         notes.append("spec.content.source is OpenAI: in the cluster a language model writes names and texts; these are Faker's.")
-    if not knows(spec.content.locale):
-        notes.append(f"spec.content.locale: Faker doesn't know {spec.content.locale}; the records are made with {FALLBACK_LOCALE}.")
+    if (of_locale := note_of(spec.content.locale)) is not None:
+        notes.append(of_locale)
     if spec.start_time is None:
         notes.append("spec.startTime is not set: the times are those of a run that begins now.")
     return notes

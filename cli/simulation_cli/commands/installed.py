@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from simulation_cli.cluster import Cluster
     from simulation_cli.cluster.pod_logs import Extent, Line
 
+NOTHING_SAID = "the pods that are there say nothing of it; what others have said is gone with them. `kubectl describe` has its Events"
+
 PORTALS = """
     Show the portals: limits, who may use them, the account behind each, what is left of the day, and what is wrong.
 
@@ -101,11 +103,15 @@ def logs(  # noqa: PLR0913 - a command's options are its parameters
             lines: Iterable[Line] = pod_logs.follow(cluster, operator_namespace, component, extent)
         else:
             lines = _sorted(cluster, operator_namespace, component, extent)
+        shown = False
         for line in lines:
             if not line.is_said:
                 typer.echo(f"note: {line.text}", err=True)
             elif wanted(line.text):
+                shown = True
                 typer.echo(_json(line) if output is Output.JSON else f"{line.pod.name}  {line.text}")
+        if name is not None and not shown:
+            typer.echo(f"note: {NOTHING_SAID}", err=True)
 
 
 def _wanted(cluster: Cluster, name: str | None) -> Callable[[str], object]:

@@ -54,6 +54,13 @@ def knows(locale: str) -> bool:
     return locale in AVAILABLE_LOCALES
 
 
+def note_of(locale: str) -> str | None:
+    """What a person should know of a locale before anything is created; None: nothing."""
+    if knows(locale):
+        return None
+    return f"spec.content.locale: Faker doesn't know {locale}; the records are made with {FALLBACK_LOCALE}."
+
+
 @dataclass(frozen=True)
 class Sex:
     """Names that go together: in many languages a family name has two forms."""

@@ -159,6 +159,14 @@ def test_logs_of_a_simulation_are_those_that_name_it(cli: Any, cluster: Any, pod
     ]
 
 
+def test_that_no_pod_says_anything_of_a_simulation_is_said(cli: Any, cluster: Any, pods: dict[str, list[str]]) -> None:
+    cluster.create("launch")
+    pods["operator"] += [line(1, "info", "something else")]
+    ended = cli("logs", "launch", "--operator-namespace", cluster.namespace)
+    assert (ended.code, ended.out) == (0, "")
+    assert "note: the pods that are there say nothing of it" in ended.err
+
+
 def test_a_pod_whose_log_cannot_be_read_is_named_also_where_one_simulation_is_meant(
     cli: Any, cluster: Any, kubelet: Kubelet, pods: dict[str, list[str]]
 ) -> None:

@@ -16,7 +16,7 @@ metadata: {name: spring-launch}
 spec:
   scenario: B2B
   totalRecords: 4
-  startTime: 2026-12-01T08:00:00Z
+  startTime: 2037-12-01T08:00:00Z
   durationSeconds: 4
   distribution: {method: Linear}
 """
@@ -26,7 +26,7 @@ Ended = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """Four B2B records in four seconds."""
+    """Four B2B records in four seconds, of a Tuesday that is far away."""
     path = tmp_path / "simulation.yaml"
     path.write_text(MANIFEST)
     return path

@@ -21,13 +21,13 @@ Ended = Callable[..., tuple[int, str]]
 
 def test_times_prints_one_moment_a_record_in_order(manifest: Path) -> None:
     result = CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "--times"])
-    assert result.output.splitlines() == [f"2026-12-01T08:00:0{second}.500Z" for second in range(4)]
+    assert result.output.splitlines() == [f"2037-12-01T08:00:0{second}.500Z" for second in range(4)]
 
 
 def test_json_has_what_the_design_promises(manifest: Path) -> None:
     shown = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)
     assert (shown["records"], shown["batches"], shown["objects"]) == (4, 4 // 2, {"companies": 4, "contacts": 4, "deals": 0})
-    assert (shown["startTime"], shown["endTime"]) == ("2026-12-01T08:00:00.000Z", "2026-12-01T08:00:04.000Z")
+    assert (shown["startTime"], shown["endTime"]) == ("2037-12-01T08:00:00.000Z", "2037-12-01T08:00:04.000Z")
     assert (shown["peakRecordsPerMinute"], sum(shown["histogram"]), shown["feasible"]) == (4, 4, True)
 
 
@@ -46,7 +46,7 @@ def test_text_draws_the_plan_between_what_it_is_and_whether_it_fits(manifest: Pa
     lines = CliRunner().invoke(main.app, ["plan", "-f", str(manifest)], env={"COLUMNS": "100"}).output.splitlines()
     assert lines[:3] == [
         "4 records (4 companies, 4 contacts) in 2 batches",
-        "from 2026-12-01T08:00:00.000Z to 2026-12-01T08:00:04.000Z, at most 4 a minute",
+        "from 2037-12-01T08:00:00.000Z to 2037-12-01T08:00:04.000Z, at most 4 a minute",
         "records in each 100 ms (times in UTC)",
     ]
     assert lines[3].startswith("1 ┤          ██                  ██")
@@ -110,7 +110,7 @@ def test_a_refusal_is_one_line_and_exit_code_one(manifest: Path, right: str, wro
 
 
 def test_a_window_that_is_over_is_said(manifest: Path) -> None:
-    manifest.write_text(manifest.read_text().replace("2026-12-01", "2024-12-01"))
+    manifest.write_text(manifest.read_text().replace("2037-12-01", "2024-12-01"))
     lines = CliRunner().invoke(main.app, ["plan", "-f", str(manifest)]).output.splitlines()
     assert lines[-1] == "note: the window is over: applied now, the Simulation would fail with reason WindowPassed"
 
@@ -120,7 +120,7 @@ def test_a_window_that_is_over_is_said(manifest: Path) -> None:
 )
 def test_what_was_due_before_now_is_said_with_what_becomes_of_it(manifest: Path, policy: str, fate: str) -> None:
     spec = f'startTime: "2024-12-01T08:00:00Z"\n  missedRecords: {policy}'
-    text = manifest.read_text().replace("startTime: 2026-12-01T08:00:00Z", spec).replace("durationSeconds: 4", "durationSeconds: 316224000")
+    text = manifest.read_text().replace("startTime: 2037-12-01T08:00:00Z", spec).replace("durationSeconds: 4", "durationSeconds: 316224000")
     manifest.write_text(text)
     notes = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)["notes"]
     assert len(notes) == 1
@@ -130,7 +130,7 @@ def test_what_was_due_before_now_is_said_with_what_becomes_of_it(manifest: Path,
 def test_a_shape_that_lies_outside_working_time_is_said(manifest: Path) -> None:
     distribution = "{method: Bursts, bursts: {count: 2, backgroundPercent: 0}, workingTime: {startHour: 0, endHour: 12, days: [Tuesday]}}"
     text = manifest.read_text().replace("{method: Linear}", distribution).replace("durationSeconds: 4", "durationSeconds: 43200")
-    manifest.write_text(text.replace("2026-12-01T08:00:00Z", "2026-12-01T06:00:00Z"))
+    manifest.write_text(text.replace("2037-12-01T08:00:00Z", "2037-12-01T06:00:00Z"))
     notes = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)["notes"]
     assert notes == ["only 50% of the method's shape lies in working time; all records fall into that part"]
 
@@ -190,3 +190,9 @@ def test_an_output_without_block_characters_gets_question_marks(manifest: Path) 
     plain = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     shown = subprocess.run([program, "plan", "-f", manifest], env=plain, capture_output=True, check=True).stdout
     assert b"1 ?          ??" in shown
+
+
+def test_a_locale_that_faker_does_not_know_is_said(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text() + "  content: {locale: en_ZZ}\n")
+    notes = json.loads(CliRunner().invoke(main.app, ["plan", "-f", str(manifest), "-o", "json"]).output)["notes"]
+    assert notes == ["spec.content.locale: Faker doesn't know en_ZZ; the records are made with en_US."]

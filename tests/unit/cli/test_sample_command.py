@@ -52,7 +52,7 @@ def test_the_records_are_those_the_worker_makes(manifest: Path) -> None:
 
 
 def test_each_is_shown_with_its_due_time(manifest: Path) -> None:
-    assert [record["due"] for record in sampled(manifest)["records"]] == [f"2026-12-01T08:00:0{second}.500Z" for second in range(4)]
+    assert [record["due"] for record in sampled(manifest)["records"]] == [f"2037-12-01T08:00:0{second}.500Z" for second in range(4)]
 
 
 def test_b2c_shows_contacts_alone(manifest: Path) -> None:
@@ -95,7 +95,7 @@ def test_text_fits_a_hundred_columns_and_has_no_trailing_blanks(manifest: Path) 
 def test_text_uses_the_words_of_people(manifest: Path) -> None:
     output = CliRunner().invoke(main.app, ["sample", "-f", str(manifest), "-r", "1"], env={"COLUMNS": "100"}).output
     lines = [line.strip("│├└─ ") for line in output.splitlines()]
-    assert lines[:2] == ["The first 1 of 4 records, with seed 0", "record 0, due 2026-12-01T08:00:00.500Z"]
+    assert lines[:2] == ["The first 1 of 4 records, with seed 0", "record 0, due 2037-12-01T08:00:00.500Z"]
     assert any(line.startswith("company  name            ") for line in lines)
     assert any(line.startswith("annual revenue  ") for line in lines)
     assert any(line.startswith("contact  first name  ") for line in lines)
