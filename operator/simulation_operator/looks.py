@@ -58,7 +58,7 @@ class Looks:
         for entry in entries:
             uid = entry.key.uid
             state = states.get(uid)
-            if entry.unsure or (state is not None and state.changed) or self._roster.is_unshown(uid):
+            if (state is not None and state.changed) or self._roster.is_unshown(uid):
                 if entry.unshown_since is None:
                     entry.unshown_since = now
                 news.append(entry)

@@ -100,7 +100,7 @@ class ProgressLoop:
                 self.roster.doubt()
             await self._show(chosen := self._looks.choose(known, states))
             if unsure := [entry for entry in known if entry.unsure]:  # after a restart hundreds, which takes seconds
-                await self._show(list({entry.key: entry for entry in (*chosen, *unsure)}.values()))
+                await self._show([*chosen, *unsure])
         except LedgerUnavailableError as error:
             self._asked_at = None
             self._show_outage(str(error))

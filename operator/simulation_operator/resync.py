@@ -122,7 +122,7 @@ class Resync:
 
     def _pages(self, scope: str | None) -> AsyncIterator[Page]:
         """Of the first list, of which nothing is known, all is read."""
-        return self.api.list_seen(scope) if self._round else self.api.list_whole(scope)
+        return self.api.list_seen(scope) if self.roster.complete else self.api.list_whole(scope)
 
     async def _ended_lately(self, took_over: bool) -> Mapping[UUID, int] | None:
         """None while the ledger is away or another one's: a list counts as complete without it."""
